@@ -13,8 +13,6 @@ export FIREDRILL_TEST_DRILLS=${TMPDIR:-/tmp}/firedrill-drills.$$
 trap 'rm -f "$FIREDRILL_TEST_DRILLS" "$FIREDRILL_TEST_DRILLS".*' EXIT
 : >"$FIREDRILL_TEST_DRILLS"
 
-export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
-
 # Tests that take the whole machine for a minute run with all scenarios only.
 long=""
 [ "$FIREDRILL_TEST_SCENARIOS" != all ] || long=--include-ignored
@@ -59,10 +57,26 @@ ends() {
     return $failed
 }
 
+# How long a loop takes, in milliseconds of processor time: about 1200 on a fast machine.
+loop_time() {
+    local times
+    times=$( (TIMEFORMAT=%U; time for ((i = 0; i < 1000000; i++)); do :; done) 2>&1)
+    echo "${times/./}"
+}
+
+# Drills mostly wait. A fast machine bears half as many more at once; on a slow one they would hold one another up.
+FAST=1600
+took=$(loop_time)
+if [ "$took" -le "$FAST" ] && [ -z "${TESTS_BESIDE:-}" ]; then
+    export FIREDRILL_TEST_PLACES=${FIREDRILL_TEST_PLACES:-18} RUST_TEST_THREADS=${RUST_TEST_THREADS:-9}
+fi
+export FIREDRILL_TEST_PLACES=${FIREDRILL_TEST_PLACES:-12} RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
+echo "a loop takes $took ms: $FIREDRILL_TEST_PLACES places for drills, $RUST_TEST_THREADS tests at once"
+
 # These mostly wait, for servers that start, stop and fail over: more of them run at once, unless a build takes the rest of the
 # machine and would hold their drills up.
 labs() {
-    [ -n "${TESTS_BESIDE:-}" ] || local -x FIREDRILL_TEST_PLACES=18 RUST_TEST_THREADS=$((2 * RUST_TEST_THREADS))
+    [ -n "${TESTS_BESIDE:-}" ] || local -x FIREDRILL_TEST_PLACES=18 RUST_TEST_THREADS=12
     suites harness labs
 }
 

@@ -10,7 +10,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use firedrill::lab::{ManagedConfig, ManagedRedis, Persistence};
 use firedrill_benches::sample::{ANSWERS, SIZES, Sample, TTL, answer};
 use firedrill_benches::way::{Op, Way};
-use firedrill_storage::{Key, KeyRing, MemoryConfig, MemoryStore, SessionStore, TriviaSession};
+use firedrill_storage::{AppendStore, Key, KeyRing, MemoryConfig, MemoryStore, SessionStore, TriviaSession};
 use tokio::runtime::{Builder, Runtime};
 
 /// Sessions in memory: few enough to stay in the CPU caches, so that hashing and locks show.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use firedrill_storage::{Key, KeyRing, Policy, SessionData, SessionStore, StoreBuilder, StoreError, TriviaSession};
+use firedrill_storage::{AppendStore, Key, KeyRing, Policy, SessionData, StoreBuilder, StoreError, TriviaSession};
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncCommands, Client, Cmd, IntoConnectionInfo, Script};
@@ -43,7 +43,7 @@ pub enum Way {
     /// decides, in one step, what a write becomes.
     Scripted(Bare, Arc<Scripts>),
     /// A store.
-    Store(Arc<dyn SessionStore<TriviaSession>>),
+    Store(Arc<dyn AppendStore<TriviaSession>>),
 }
 
 /// Each write as a script of its one command. It takes the key, then the lifetime and, if there is one, the value.
@@ -114,7 +114,7 @@ fn keyring() -> Fallible<Arc<KeyRing>> {
     Ok(Arc::new(KeyRing::new(Key::from_hex(&"5a".repeat(32))?, Vec::new())))
 }
 
-async fn run_store(store: &dyn SessionStore<TriviaSession>, op: Op, sample: &Sample, question: u64) -> Fallible<()> {
+async fn run_store(store: &dyn AppendStore<TriviaSession>, op: Op, sample: &Sample, question: u64) -> Fallible<()> {
     let found = match op {
         Op::Create => store.create(&sample.id, sample.session.clone(), TTL).await.map(|_| true),
         Op::Get => store.get(&sample.id, TTL).await.map(|acked| acked.value.is_some()),

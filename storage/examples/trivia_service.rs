@@ -9,9 +9,9 @@ use std::{sync::Arc, time::Duration};
 
 use axum::extract::{Path, State};
 use axum::{Json, Router, http::StatusCode, routing::get, routing::post};
-use firedrill_storage::{Answer, SessionId, SessionStore, StoreBuilder, StoreError, Timestamp, TriviaSession, UserId};
+use firedrill_storage::{Answer, AppendStore, SessionId, StoreBuilder, StoreError, Timestamp, TriviaSession, UserId};
 
-type Store = State<Arc<dyn SessionStore<TriviaSession>>>;
+type Store = State<Arc<dyn AppendStore<TriviaSession>>>;
 const TTL: Duration = Duration::from_secs(3600);
 
 async fn begin(State(store): Store) -> Result<String, StatusCode> {

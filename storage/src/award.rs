@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::SessionData;
 use crate::error::{Effect, StoreError};
-use crate::store::{Acked, ServedBy, SessionId, SessionStore};
+use crate::store::{Acked, AppendStore, ServedBy, SessionId};
 
 /// How often a claim starts over because another caller wrote the session in between.
 const ROUNDS: u32 = 64;
@@ -83,7 +83,7 @@ pub enum Claim {
 /// [`StoreError::NotFound`] if there is no such session. An error whose [`effect`](StoreError::effect) is unknown means
 /// that the claim may have been recorded: ask again with the same token, or the reward may stay claimed but unpaid.
 pub async fn claim<D: Awardable>(
-    store: &dyn SessionStore<D>,
+    store: &dyn AppendStore<D>,
     id: &SessionId,
     token: &ClaimToken,
     ttl: Duration,
@@ -157,6 +157,7 @@ mod tests {
     use crate::memory::MemoryStore;
     use crate::record::timestamp::Timestamp;
     use crate::record::trivia::{TriviaSession, UserId};
+    use crate::store::SessionStore;
 
     const HOUR: Duration = Duration::from_secs(3600);
 

@@ -13,6 +13,7 @@ use crate::error::StoreError;
 use crate::event::EventSink;
 use crate::fallback::{Fallback, FallbackConfig, FallbackStats, Switchable};
 use crate::keyring::KeyRing;
+use crate::limits::{Limits, limited};
 use crate::memory::{MemoryConfig, MemoryStore};
 use crate::network::{Network, Randomness};
 use crate::planted::{self, Hooks, UnknownDefect};
@@ -21,7 +22,7 @@ use crate::redis_store::{
     BuildError, ConnectionStats, Deployment, PasswordSource, RedisStore, RetryProfile, TlsOptions,
 };
 use crate::scoped::scoped;
-use crate::store::SessionStore;
+use crate::store::AppendStore;
 
 /// Settings of a store in Redis with a failure policy. Start from [`StoreBuilder::new`] and change what should differ.
 #[derive(Clone)]
@@ -44,6 +45,9 @@ pub struct StoreBuilder {
     pub warm_capacity: usize,
     /// Whether a read restarts a session's lifetime.
     pub sliding: bool,
+    /// An absolute timeout, how often reads extend a session, and how many sessions a user may have; by default none of
+    /// these.
+    pub limits: Limits,
     /// Encrypts every session with these keys; `None`: sessions are stored in plain text.
     pub keyring: Option<Arc<KeyRing>>,
     /// How connections are secured.
@@ -72,7 +76,7 @@ pub struct StoreBuilder {
 /// A built store, and access to its internals.
 pub struct BuiltStore<D: SessionData> {
     /// The store.
-    pub store: Arc<dyn SessionStore<D>>,
+    pub store: Arc<dyn AppendStore<D>>,
     inside: Inside<D>,
 }
 
@@ -98,6 +102,7 @@ impl StoreBuilder {
             retry: RetryProfile::default(),
             warm_capacity: 4_096,
             sliding: true,
+            limits: Limits::default(),
             keyring: None,
             tls: TlsOptions::default(),
             deployment: Deployment::default(),
@@ -124,9 +129,9 @@ impl StoreBuilder {
     /// background tasks will live; calls may then come from any runtime. Under `memory` the URL is ignored and no
     /// runtime is needed, but without one the caller must run the cleanup.
     pub fn build<D: SessionData>(self) -> Result<BuiltStore<D>, BuildError> {
-        let planted = self.planted;
+        let (planted, limits, clock) = (self.planted, self.limits, Arc::clone(&self.clock));
         let built = planted.during(|| self.assembled())?;
-        Ok(BuiltStore { store: scoped(built.store, planted), ..built })
+        Ok(BuiltStore { store: limited(scoped(built.store, planted), limits, clock), ..built })
     }
 
     fn assembled<D: SessionData>(self) -> Result<BuiltStore<D>, BuildError> {
@@ -143,18 +148,15 @@ impl StoreBuilder {
                 if let (Some(interval), Ok(runtime)) = (self.cleanup_every, Handle::try_current()) {
                     memory.clean_every(interval, &runtime);
                 }
-                Ok(BuiltStore {
-                    store: Arc::clone(&memory) as Arc<dyn SessionStore<D>>,
-                    inside: Inside::Memory(memory),
-                })
+                Ok(BuiltStore { store: Arc::clone(&memory) as Arc<dyn AppendStore<D>>, inside: Inside::Memory(memory) })
             }
             (true, false) => {
                 let redis = Arc::new(self.redis()?);
-                Ok(BuiltStore { store: Arc::clone(&redis) as Arc<dyn SessionStore<D>>, inside: Inside::Redis(redis) })
+                Ok(BuiltStore { store: Arc::clone(&redis) as Arc<dyn AppendStore<D>>, inside: Inside::Redis(redis) })
             }
             (true, true) => {
                 let fallback = Arc::new(self.fallback()?);
-                let store = Arc::clone(&fallback) as Arc<dyn SessionStore<D>>;
+                let store = Arc::clone(&fallback) as Arc<dyn AppendStore<D>>;
                 Ok(BuiltStore { store, inside: Inside::Fallback(fallback) })
             }
         }
@@ -164,8 +166,10 @@ impl StoreBuilder {
     /// that a switch takes no time; under `memory` it sends nothing over it. Otherwise like
     /// [`build`](StoreBuilder::build).
     pub fn build_switchable<D: SessionData>(self) -> Result<Switchable<D>, BuildError> {
-        let planted = self.planted;
-        planted.during(|| self.fallback()).map(|fallback| Switchable::new(fallback, planted))
+        let (planted, limits, clock) = (self.planted, self.limits, Arc::clone(&self.clock));
+        let fallback = Arc::new(planted.during(|| self.fallback())?);
+        let store = scoped(Arc::clone(&fallback) as Arc<dyn AppendStore<D>>, planted);
+        Ok(Switchable::new(fallback, limited(store, limits, clock), planted))
     }
 
     fn redis<D: SessionData>(&self) -> Result<RedisStore<D>, BuildError> {

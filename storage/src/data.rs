@@ -3,6 +3,7 @@
 //! rest), how to merge two diverged copies, and whether it contains its own id.
 
 use std::borrow::Cow;
+use std::time::SystemTime;
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -33,6 +34,12 @@ pub trait SessionData: Clone + Send + Sync + Serialize + DeserializeOwned + 'sta
 
     /// The user this session belongs to, for [`list_by_user`](crate::SessionStore::list_by_user). `None`: not indexed.
     fn user(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
+    /// When the session was made, for an absolute timeout ([`Limits::absolute`](crate::Limits::absolute)). `None`: there is
+    /// none.
+    fn made_at(&self) -> Option<SystemTime> {
         None
     }
 

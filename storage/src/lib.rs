@@ -56,6 +56,7 @@ pub mod fallback;
 pub mod game;
 pub mod health;
 pub mod keyring;
+mod limits;
 mod lineage;
 pub mod memory;
 pub mod metrics;
@@ -87,6 +88,7 @@ pub use event::{Event, EventSink, FallbackCause};
 pub use fallback::{Fallback, FallbackConfig, FallbackStats, Progress, Switchable};
 pub use game::{GameError, Games};
 pub use keyring::{InvalidKey, Key, KeyId, KeyRing, NoRandomness};
+pub use limits::Limits;
 pub use memory::{MemoryConfig, MemoryStore};
 pub use network::{Network, Randomness, Stream};
 pub use policy::{Policy, UnknownPolicy};
@@ -97,4 +99,4 @@ pub use redis_store::{
     BuildError, COMMANDS as REDIS_COMMANDS, ClientCertificate, ConnectionStats, Credentials, Deployment, Growth,
     PasswordSource, RedisBuilder, RedisStore, RetryProfile, TlsOptions, refusal_in_words,
 };
-pub use store::{Acked, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version};
+pub use store::{Acked, AppendStore, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version};

@@ -24,7 +24,7 @@ use crate::event::EventSink;
 use crate::eviction::Evictions;
 use crate::retired::Retired;
 use crate::slab::Slab;
-use crate::store::{Acked, Health, Session, SessionId, SessionStore, Version};
+use crate::store::{Acked, AppendStore, Health, Session, SessionId, SessionStore, Version};
 
 /// Shards of an unbounded store. A bounded one has fewer if a shard would hold less than [`SHARD_MIN`] sessions.
 const SHARDS: usize = 64;
@@ -122,13 +122,17 @@ impl<D: SessionData> MemoryStore<D> {
 
     /// Reads a session without copying its data; if the store slides, this restarts its lifetime with `ttl`.
     pub fn read(&self, id: &SessionId, ttl: Duration) -> Option<(Version, Arc<D>)> {
+        self.look_up(id, self.sliding.then_some(ttl))
+    }
+
+    /// Reads a session without copying its data, and restarts its lifetime with `slid_by`, if given.
+    fn look_up(&self, id: &SessionId, slid_by: Option<Duration>) -> Option<(Version, Arc<D>)> {
         let (now, hash) = (self.clock.now(), self.hasher.hash_one(id));
         let shard = self.shard(hash).read();
         let entry = shard.get_hashed(hash, id).filter(|entry| entry.is_live(now))?;
-        if self.sliding {
-            entry.slide(now, ttl);
-        } else {
-            entry.used.store(now, Ordering::Relaxed);
+        match slid_by {
+            Some(ttl) => entry.slide(now, ttl),
+            None => entry.used.store(now, Ordering::Relaxed),
         }
         Some((entry.version, Arc::clone(&entry.data)))
     }
@@ -323,6 +327,10 @@ pub struct Changed<T> {
     pub answer: T,
 }
 
+fn owned<D: SessionData>((version, data): (Version, Arc<D>)) -> Session<D> {
+    Session { version, data: Arc::unwrap_or_clone(data) }
+}
+
 #[async_trait]
 impl<D: SessionData> SessionStore<D> for MemoryStore<D> {
     async fn create(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
@@ -330,8 +338,11 @@ impl<D: SessionData> SessionStore<D> for MemoryStore<D> {
     }
 
     async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<D>>>, StoreError> {
-        let found = self.read(id, ttl).map(|(version, data)| Session { version, data: Arc::unwrap_or_clone(data) });
-        Ok(Acked::primary(found))
+        Ok(Acked::primary(self.read(id, ttl).map(owned)))
+    }
+
+    async fn peek(&self, id: &SessionId) -> Result<Acked<Option<Session<D>>>, StoreError> {
+        Ok(Acked::primary(self.look_up(id, None).map(owned)))
     }
 
     async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
@@ -353,14 +364,6 @@ impl<D: SessionData> SessionStore<D> for MemoryStore<D> {
             Ok(Changed { written: true, answer: current + 1 })
         };
         self.modify(id, ttl, swap).map(Acked::primary)
-    }
-
-    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
-        let add = |current: Version, stored: &mut Arc<D>| {
-            let added = Arc::make_mut(stored).append(item);
-            Ok(Changed { written: added, answer: current + u64::from(added) })
-        };
-        self.modify(id, ttl, add).map(Acked::primary)
     }
 
     async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError> {
@@ -389,5 +392,16 @@ impl<D: SessionData> SessionStore<D> for MemoryStore<D> {
 
     async fn health(&self) -> Health {
         Health::default()
+    }
+}
+
+#[async_trait]
+impl<D: SessionData> AppendStore<D> for MemoryStore<D> {
+    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        let add = |current: Version, stored: &mut Arc<D>| {
+            let added = Arc::make_mut(stored).append(item);
+            Ok(Changed { written: added, answer: current + u64::from(added) })
+        };
+        self.modify(id, ttl, add).map(Acked::primary)
     }
 }

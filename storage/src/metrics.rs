@@ -21,7 +21,7 @@ use crate::data::SessionData;
 use crate::error::{Effect, StoreError};
 use crate::fallback::FallbackStats;
 use crate::redis_store::ConnectionStats;
-use crate::store::{Acked, Health, ServedBy, Session, SessionId, SessionStore, Version};
+use crate::store::{Acked, AppendStore, Health, ServedBy, Session, SessionId, SessionStore, Version};
 
 /// The target of the spans.
 pub const SPANS: &str = "firedrill_storage::operation";
@@ -99,9 +99,10 @@ fn is_unreadable(error: &StoreError) -> bool {
 
 /// A store whose operations are counted, timed and traced.
 pub struct Metered<D: SessionData> {
-    store: Arc<dyn SessionStore<D>>,
+    store: Arc<dyn AppendStore<D>>,
     create: Meter,
     get: Meter,
+    peek: Meter,
     put: Meter,
     update: Meter,
     append: Meter,
@@ -115,11 +116,12 @@ pub struct Metered<D: SessionData> {
 
 impl<D: SessionData> Metered<D> {
     /// Measures `store` from now on, with the recorder already installed.
-    pub fn new(store: Arc<dyn SessionStore<D>>) -> Self {
+    pub fn new(store: Arc<dyn AppendStore<D>>) -> Self {
         Self {
             store,
             create: Meter::new("create"),
             get: Meter::new("get"),
+            peek: Meter::new("peek"),
             put: Meter::new("put"),
             update: Meter::new("update"),
             append: Meter::new("append"),
@@ -143,6 +145,10 @@ impl<D: SessionData> SessionStore<D> for Metered<D> {
         self.get.measure(self.store.get(id, ttl)).await
     }
 
+    async fn peek(&self, id: &SessionId) -> Result<Acked<Option<Session<D>>>, StoreError> {
+        self.peek.measure(self.store.peek(id)).await
+    }
+
     async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
         self.put.measure(self.store.put(id, data, ttl)).await
     }
@@ -155,10 +161,6 @@ impl<D: SessionData> SessionStore<D> for Metered<D> {
         ttl: Duration,
     ) -> Result<Acked<Version>, StoreError> {
         self.update.measure(self.store.update(id, expected, data, ttl)).await
-    }
-
-    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
-        self.append.measure(self.store.append(id, item, ttl)).await
     }
 
     async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError> {
@@ -195,6 +197,13 @@ impl<D: SessionData> SessionStore<D> for Metered<D> {
 
     async fn health(&self) -> Health {
         self.store.health().await
+    }
+}
+
+#[async_trait]
+impl<D: SessionData> AppendStore<D> for Metered<D> {
+    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.append.measure(self.store.append(id, item, ttl)).await
     }
 }
 

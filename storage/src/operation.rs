@@ -9,6 +9,8 @@ use crate::store::{Session, SessionId, Version};
 pub(crate) enum Operation<D: SessionData> {
     Create(D),
     Get,
+    /// A read that does not slide.
+    Peek,
     Put(D),
     Update(Version, D),
     Append(D::Item),
@@ -20,7 +22,12 @@ pub(crate) enum Operation<D: SessionData> {
 impl<D: SessionData> Operation<D> {
     /// Whether it is to change the session itself, not only how long it lives.
     pub(crate) fn is_write(&self) -> bool {
-        !matches!(self, Operation::Get | Operation::Touch)
+        !self.is_read() && !matches!(self, Operation::Touch)
+    }
+
+    /// Whether it asks for the session.
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self, Operation::Get | Operation::Peek)
     }
 }
 

@@ -8,15 +8,15 @@ use async_trait::async_trait;
 use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::planted::Hooks;
-use crate::store::{Acked, Health, Session, SessionId, SessionStore, Version};
+use crate::store::{Acked, AppendStore, Health, Session, SessionId, SessionStore, Version};
 
 /// The store itself if nothing is planted, as in every build without the feature `planted`.
-pub(crate) fn scoped<D: SessionData>(inner: Arc<dyn SessionStore<D>>, planted: Hooks) -> Arc<dyn SessionStore<D>> {
+pub(crate) fn scoped<D: SessionData>(inner: Arc<dyn AppendStore<D>>, planted: Hooks) -> Arc<dyn AppendStore<D>> {
     if planted.is_empty() { inner } else { Arc::new(Scoped { inner, planted }) }
 }
 
 struct Scoped<D: SessionData> {
-    inner: Arc<dyn SessionStore<D>>,
+    inner: Arc<dyn AppendStore<D>>,
     planted: Hooks,
 }
 
@@ -28,6 +28,10 @@ impl<D: SessionData> SessionStore<D> for Scoped<D> {
 
     async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<D>>>, StoreError> {
         self.planted.within(self.inner.get(id, ttl)).await
+    }
+
+    async fn peek(&self, id: &SessionId) -> Result<Acked<Option<Session<D>>>, StoreError> {
+        self.planted.within(self.inner.peek(id)).await
     }
 
     async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
@@ -42,10 +46,6 @@ impl<D: SessionData> SessionStore<D> for Scoped<D> {
         ttl: Duration,
     ) -> Result<Acked<Version>, StoreError> {
         self.planted.within(self.inner.update(id, expected, data, ttl)).await
-    }
-
-    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
-        self.planted.within(self.inner.append(id, item, ttl)).await
     }
 
     async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError> {
@@ -82,5 +82,12 @@ impl<D: SessionData> SessionStore<D> for Scoped<D> {
 
     async fn health(&self) -> Health {
         self.planted.within(self.inner.health()).await
+    }
+}
+
+#[async_trait]
+impl<D: SessionData> AppendStore<D> for Scoped<D> {
+    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.planted.within(self.inner.append(id, item, ttl)).await
     }
 }

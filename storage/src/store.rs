@@ -82,6 +82,10 @@ pub trait SessionStore<D: SessionData>: Send + Sync + 'static {
     /// session.
     async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<D>>>, StoreError>;
 
+    /// Reads a session and leaves its lifetime as it is: for what is no visit of its user, such as a list of devices or a job.
+    /// `None`: no such session.
+    async fn peek(&self, id: &SessionId) -> Result<Acked<Option<Session<D>>>, StoreError>;
+
     /// Writes a session whole, whatever was there: creates it or overwrites it.
     async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError>;
 
@@ -94,9 +98,6 @@ pub trait SessionStore<D: SessionData>: Send + Sync + 'static {
         data: D,
         ttl: Duration,
     ) -> Result<Acked<Version>, StoreError>;
-
-    /// Appends one item atomically, even among concurrent appends. [`StoreError::NotFound`] if the session is gone.
-    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError>;
 
     /// Restarts a session's lifetime with `ttl` without reading or writing its data. `false`: no such session.
     async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError>;
@@ -142,6 +143,14 @@ pub trait SessionStore<D: SessionData>: Send + Sync + 'static {
 
     /// The store's health, within the health deadline whatever Redis does.
     async fn health(&self) -> Health;
+}
+
+/// A store whose sessions are lists to which items are added, such as answers or messages. Separate from [`SessionStore`], so
+/// that a store or a function that only reads and writes sessions whole need not know of it.
+#[async_trait]
+pub trait AppendStore<D: SessionData>: SessionStore<D> {
+    /// Appends one item atomically, even among concurrent appends. [`StoreError::NotFound`] if the session is gone.
+    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError>;
 }
 
 /// Ends the listed sessions but `except`, and says how many.

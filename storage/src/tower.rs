@@ -12,8 +12,8 @@
 //! # }
 //! ```
 //!
-//! tower-sessions decides when a session ends, and its records say so: a session is over at that time, whatever the store's
-//! `sliding` says.
+//! tower-sessions decides when a session ends, and its records say so: a session is over at that time, and a load does not
+//! extend it, whatever the store's `sliding` says.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -31,9 +31,6 @@ use crate::error::StoreError;
 use crate::record::timestamp::Timestamp;
 use crate::store::{SessionId, SessionStore};
 
-/// The lifetime that a load restarts where the store slides: two weeks, as tower-sessions has it by default. Its record ends
-/// when it says.
-const UNSAID: Duration = Duration::from_secs(14 * 24 * 3_600);
 /// How often a save starts over because another request saved the session in between.
 const ROUNDS: usize = 16;
 
@@ -118,7 +115,7 @@ impl session_store::SessionStore for TowerStore {
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        let found = self.0.get(&stored_id(*id)?, UNSAID).await.map_err(backend)?.value;
+        let found = self.0.peek(&stored_id(*id)?).await.map_err(backend)?.value;
         let Some(TowerSession { expires, values }) = found.map(|session| session.data) else { return Ok(None) };
         if expires <= Timestamp::now() {
             return Ok(None);

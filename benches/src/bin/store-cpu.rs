@@ -17,7 +17,7 @@ use firedrill_benches::memory::Mixture;
 use firedrill_benches::sample::{ANSWERS, SIZES, Sample, TTL};
 use firedrill_benches::way::{Op, Way};
 use firedrill_storage::metrics::Metered;
-use firedrill_storage::{MemoryStore, SessionStore, TriviaSession};
+use firedrill_storage::{AppendStore, MemoryStore, TriviaSession};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
@@ -93,12 +93,12 @@ fn json(turns: usize) -> Fallible<()> {
 fn metered(turns: usize) -> Fallible<()> {
     let runtime = Builder::new_current_thread().build()?;
     let sample = Sample::new(1, SIZES[0].1)?;
-    let memory: Arc<dyn SessionStore<TriviaSession>> = Arc::new(MemoryStore::default());
+    let memory: Arc<dyn AppendStore<TriviaSession>> = Arc::new(MemoryStore::default());
     runtime.block_on(memory.put(&sample.id, sample.session.clone(), TTL))?;
     let recorder = PrometheusBuilder::new().build_recorder();
     let unheard = Arc::new(Metered::new(memory.clone()));
     let heard = metrics::with_local_recorder(&recorder, || Arc::new(Metered::new(memory.clone())));
-    let ways: [(&str, Arc<dyn SessionStore<TriviaSession>>); 3] =
+    let ways: [(&str, Arc<dyn AppendStore<TriviaSession>>); 3] =
         [("alone", memory), ("Metered, no recorder installed", unheard), ("Metered, Prometheus installed", heard)];
     let mut seen = vec![Vec::new(); ways.len()];
     for _ in 0..turns {

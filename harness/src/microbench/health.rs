@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use firedrill_storage::{HealthStatus, SessionStore, StoreBuilder, TriviaSession};
+use firedrill_storage::{AppendStore, HealthStatus, StoreBuilder, TriviaSession};
 
 use super::error::MicrobenchError;
 use super::site::Site;
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Site {
     /// A store with the default policy that reaches Redis through the proxy.
-    async fn behind_proxy(&self) -> Result<Arc<dyn SessionStore<TriviaSession>>, MicrobenchError> {
+    async fn behind_proxy(&self) -> Result<Arc<dyn AppendStore<TriviaSession>>, MicrobenchError> {
         let settings = StoreBuilder { prefix: self.prefix.clone(), ..StoreBuilder::new(self.proxied.expose()) };
         let store = settings.build::<TriviaSession>()?.store;
         let begun = Instant::now();

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firedrill_storage::{
-    Answer, MemoryStore, Policy, SessionId, SessionStore, StoreBuilder, Timestamp, TriviaSession, UserId,
+    Answer, AppendStore, MemoryStore, Policy, SessionId, StoreBuilder, Timestamp, TriviaSession, UserId,
 };
 
 use super::error::MicrobenchError;
 use super::site::{Site, TTL};
 
-type Store = Arc<dyn SessionStore<TriviaSession>>;
+type Store = Arc<dyn AppendStore<TriviaSession>>;
 
 /// The number of operations of each kind.
 const ROUNDS: u64 = 100;

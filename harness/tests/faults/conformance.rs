@@ -11,7 +11,7 @@ use firedrill::lab::{
     Access, AppConfig, AppLaunch, AppProcess, Existing, Lab, ManagedConfig, Reached, RedisUrl, Topology,
 };
 use firedrill::proxy::{Proxy, ProxyServer};
-use firedrill_storage::{Deployment, Policy, SessionId, SessionStore, StoreBuilder, Timestamp, TriviaSession, UserId};
+use firedrill_storage::{AppendStore, Deployment, Policy, SessionId, StoreBuilder, Timestamp, TriviaSession, UserId};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -30,7 +30,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// Sessions that exist from the beginning.
 const SESSIONS: usize = 40;
 
-type Store = Arc<dyn SessionStore<TriviaSession>>;
+type Store = Arc<dyn AppendStore<TriviaSession>>;
 
 /// A Redis with sessions in the topology that a kind needs, the fault proxy in front of it, and the application if the
 /// kind hits it.

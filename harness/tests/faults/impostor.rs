@@ -10,7 +10,7 @@ use firedrill::lab::{Lab, ManagedConfig, Topology};
 use firedrill::proxy::{Proxy, ProxyServer};
 use firedrill::relay::tls;
 use firedrill::units::Span;
-use firedrill_storage::{Policy, SessionId, SessionStore, StoreBuilder, TriviaSession};
+use firedrill_storage::{AppendStore, Policy, SessionId, StoreBuilder, TriviaSession};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -64,7 +64,7 @@ impl Asker {
             tls: access.url.tls().clone(),
             ..StoreBuilder::new(access.url.expose())
         };
-        let store: Arc<dyn SessionStore<TriviaSession>> = builder.build().unwrap().store;
+        let store: Arc<dyn AppendStore<TriviaSession>> = builder.build().unwrap().store;
         let (served, refused) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let counters = (served.clone(), refused.clone());
         let task = tokio::spawn(async move {

@@ -5,8 +5,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use firedrill_storage::{
-    Acked, BreakerConfig, Clock, Effect, FallbackStats, Key, KeyRing, Policy, Progress, Randomness, RetryProfile,
-    SessionId, SessionStore, StoreBuilder, StoreError, Switchable,
+    Acked, AppendStore, BreakerConfig, Clock, Effect, FallbackStats, Key, KeyRing, Policy, Progress, Randomness,
+    RetryProfile, SessionId, StoreBuilder, StoreError, Switchable,
 };
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -329,7 +329,7 @@ impl World {
         self.history.lock().filled.push((sessions, refused));
     }
 
-    async fn get(&self, store: &dyn SessionStore<Items>, session: usize) -> Outcome {
+    async fn get(&self, store: &dyn AppendStore<Items>, session: usize) -> Outcome {
         match store.get(&id(session), Duration::from_millis(self.setting.ttl)).await {
             Ok(acked) => {
                 let fallback = acked.served_by == firedrill_storage::ServedBy::Fallback;

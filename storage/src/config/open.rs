@@ -12,7 +12,7 @@ use crate::health::HealthReport;
 use crate::memory::{MemoryConfig, MemoryStore};
 use crate::metrics::{self, Metered};
 use crate::redis_store::BuildError;
-use crate::store::SessionStore;
+use crate::store::AppendStore;
 
 /// Why a store could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +32,7 @@ pub enum OpenError {
 /// An opened store.
 pub struct OpenStore<D: SessionData> {
     /// The store.
-    pub store: Arc<dyn SessionStore<D>>,
+    pub store: Arc<dyn AppendStore<D>>,
     redis: Result<BuiltStore<D>, MemoryReason>,
 }
 
@@ -81,7 +81,7 @@ impl StoreConfig {
     }
 }
 
-fn metered<D: SessionData>(store: Arc<dyn SessionStore<D>>) -> Arc<dyn SessionStore<D>> {
+fn metered<D: SessionData>(store: Arc<dyn AppendStore<D>>) -> Arc<dyn AppendStore<D>> {
     Arc::new(Metered::new(store))
 }
 

@@ -172,7 +172,7 @@ impl<D: SessionData> Inner<D> {
         if makes || self.cache.logouts().is_empty() {
             return false;
         }
-        let Ok(Some(found)) = self.redis.peek(id, deadline).await else { return false };
+        let Ok(Some(found)) = self.redis.read_with_life(id, deadline).await else { return false };
         let user = found.data.as_ref().and_then(SessionData::user);
         self.cache.ends_with_logout(id, user.as_deref()) && self.cache.doom(id)
     }

@@ -31,8 +31,7 @@ use crate::lineage::Lineage;
 use crate::operation::Operation;
 use crate::planted::{self, Hooks};
 use crate::policy::Policy;
-use crate::scoped::scoped;
-use crate::store::{SessionId, SessionStore};
+use crate::store::{AppendStore, SessionId};
 
 /// Pause before the filling of memory tries Redis again.
 const FILL_PAUSE: Duration = Duration::from_millis(100);
@@ -43,6 +42,7 @@ const READS: usize = 16;
 /// [`StoreBuilder::build_switchable`](crate::StoreBuilder::build_switchable).
 pub struct Switchable<D: SessionData> {
     fallback: Arc<Fallback<D>>,
+    store: Arc<dyn AppendStore<D>>,
     planted: Hooks,
 }
 
@@ -63,13 +63,14 @@ impl Progress {
 }
 
 impl<D: SessionData> Switchable<D> {
-    pub(crate) fn new(fallback: Fallback<D>, planted: Hooks) -> Self {
-        Self { fallback: Arc::new(fallback), planted }
+    /// `store` is the fallback as its callers see it.
+    pub(crate) fn new(fallback: Arc<Fallback<D>>, store: Arc<dyn AppendStore<D>>, planted: Hooks) -> Self {
+        Self { fallback, store, planted }
     }
 
     /// The store; it stays the same under every policy.
-    pub fn store(&self) -> Arc<dyn SessionStore<D>> {
-        scoped(Arc::clone(&self.fallback) as Arc<dyn SessionStore<D>>, self.planted)
+    pub fn store(&self) -> Arc<dyn AppendStore<D>> {
+        Arc::clone(&self.store)
     }
 
     /// The current policy.
@@ -104,7 +105,7 @@ impl<D: SessionData> Switchable<D> {
 
 impl<D: SessionData> Clone for Switchable<D> {
     fn clone(&self) -> Self {
-        Self { fallback: Arc::clone(&self.fallback), planted: self.planted }
+        Self { fallback: Arc::clone(&self.fallback), store: Arc::clone(&self.store), planted: self.planted }
     }
 }
 
@@ -230,7 +231,7 @@ async fn fill_step<D: SessionData>(inner: &Inner<D>, cursor: &[u8]) -> Result<Op
 async fn take_in<D: SessionData>(inner: &Inner<D>, id: &SessionId) -> Result<(), StoreError> {
     for _ in 0..READS {
         let asked = inner.ask();
-        match inner.redis.peek(id, from_now(inner.redis.command_timeout())).await {
+        match inner.redis.read_with_life(id, from_now(inner.redis.command_timeout())).await {
             Ok(Some(answer)) => {
                 let ttl = answer.lives.unwrap_or(Duration::MAX);
                 inner.observe(id, Operation::Get, &answer, ttl, Lineage::default(), asked);

@@ -325,7 +325,7 @@ async fn tell<D: SessionData>(
             let tombstone = redis.destroy_back(id, job.version, heir.as_ref(), by()).await?;
             Ok(WriteBack::Written(tombstone, base.map(|base| base.lineage).unwrap_or_default()))
         }
-        (Work::DestroyAgain, _) => Ok(match redis.peek(id, by()).await? {
+        (Work::DestroyAgain, _) => Ok(match redis.read_with_life(id, by()).await? {
             None => WriteBack::Missing,
             Some(theirs) => {
                 let lineage = theirs.lineage;

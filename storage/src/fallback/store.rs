@@ -26,7 +26,12 @@ use crate::planted;
 use crate::policy::Policy;
 use crate::redis_store::RedisStore;
 use crate::redis_store::calls::Call;
-use crate::store::{Acked, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version, end_all};
+use crate::store::{
+    Acked, AppendStore, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version, end_all,
+};
+
+/// How long memory keeps a copy of a session whose remaining life Redis does not say: this store never writes one.
+const PEEKED_LIFE: Duration = Duration::from_secs(60);
 
 /// The settings of a [`Fallback`].
 pub struct FallbackConfig {
@@ -194,7 +199,7 @@ impl<D: SessionData> Fallback<D> {
             }
             return match answer {
                 Ok(mut answer) => {
-                    if matches!(operation, Operation::Get) {
+                    if operation.is_read() {
                         let observed = inner.observe(id, Operation::Get, &answer, ttl, line, asked);
                         if planted::seam!(reads_old_as_new) {
                             answer.version = observed.version.unwrap_or(answer.version);
@@ -246,7 +251,7 @@ impl<D: SessionData> Fallback<D> {
             return Some(Err(error));
         };
         // Asked twice, a read is still one read.
-        let repeats = error.effect() == Effect::None || matches!(operation, Operation::Get | Operation::Touch);
+        let repeats = error.effect() == Effect::None || !operation.is_write();
         let sent = (error.effect() == Effect::Unknown).then_some(Sent { line: call.line, asked });
         loop {
             let thawed = inner.thawed.notified();
@@ -341,7 +346,7 @@ fn had_no_effect<D: SessionData>(operation: &Operation<D>, answer: &Result<Answe
 /// Whether Redis lacks the session that the operation needs.
 fn finds_none<D: SessionData>(operation: &Operation<D>, answer: &Result<Answer<D>, StoreError>) -> bool {
     match answer {
-        Ok(answer) => !answer.found && matches!(operation, Operation::Get | Operation::Touch | Operation::Destroy),
+        Ok(answer) => !answer.found && (!operation.is_write() || matches!(operation, Operation::Destroy)),
         Err(error) => matches!(error, StoreError::NotFound),
     }
 }
@@ -364,6 +369,11 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
         Ok(Acked { value: answer.value.session(), served_by: answer.served_by })
     }
 
+    async fn peek(&self, id: &SessionId) -> Result<Acked<Option<Session<D>>>, StoreError> {
+        let answer = self.carry_out(id, Operation::Peek, PEEKED_LIFE).await?;
+        Ok(Acked { value: answer.value.session(), served_by: answer.served_by })
+    }
+
     async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
         self.carry_out(id, Operation::Put(data), ttl).await.map(version)
     }
@@ -376,10 +386,6 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
         ttl: Duration,
     ) -> Result<Acked<Version>, StoreError> {
         self.carry_out(id, Operation::Update(expected, data), ttl).await.map(version)
-    }
-
-    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
-        self.carry_out(id, Operation::Append(item), ttl).await.map(version)
     }
 
     async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError> {
@@ -460,6 +466,13 @@ impl<D: SessionData> SessionStore<D> for Fallback<D> {
             _ if is_active || state.policy.rules().takes_over => Health { status: HealthStatus::Degraded, ..health },
             _ => health,
         }
+    }
+}
+
+#[async_trait]
+impl<D: SessionData> AppendStore<D> for Fallback<D> {
+    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.carry_out(id, Operation::Append(item), ttl).await.map(version)
     }
 }
 

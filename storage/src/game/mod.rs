@@ -17,7 +17,7 @@ use crate::award::{self, Claim, ClaimToken};
 use crate::error::StoreError;
 use crate::record::timestamp::Timestamp;
 use crate::record::trivia::{Answer, Question, TriviaSession, UserId};
-use crate::store::{Acked, ServedBy, Session, SessionId, SessionStore};
+use crate::store::{Acked, AppendStore, ServedBy, Session, SessionId};
 
 /// Points for a right answer.
 pub const POINTS: u32 = 10;
@@ -28,18 +28,18 @@ pub const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 /// The games in one store.
 #[derive(Clone)]
 pub struct Games {
-    store: Arc<dyn SessionStore<TriviaSession>>,
+    store: Arc<dyn AppendStore<TriviaSession>>,
     ttl: Duration,
 }
 
 impl Games {
     /// Games in `store` that live `ttl` after their last use.
-    pub fn new(store: Arc<dyn SessionStore<TriviaSession>>, ttl: Duration) -> Self {
+    pub fn new(store: Arc<dyn AppendStore<TriviaSession>>, ttl: Duration) -> Self {
         Self { store, ttl }
     }
 
     /// The store with the games.
-    pub fn store(&self) -> &Arc<dyn SessionStore<TriviaSession>> {
+    pub fn store(&self) -> &Arc<dyn AppendStore<TriviaSession>> {
         &self.store
     }
 

@@ -10,13 +10,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::timestamp::Timestamp;
 use crate::data::{MergeReport, SessionData, Splice};
 use crate::error::StoreError;
-use crate::store::{Acked, SessionId, SessionStore};
+use crate::store::{Acked, AppendStore, SessionId};
 
 /// A conversation's lifetime after its last use, unless specified.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
@@ -25,7 +26,7 @@ pub const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
 pub const LIST_MAX: usize = 50;
 
 /// A user's live conversations, newest first, at most [`LIST_MAX`].
-pub async fn recent(store: &dyn SessionStore<Conversation>, user: &str) -> Result<Acked<Vec<SessionId>>, StoreError> {
+pub async fn recent(store: &dyn AppendStore<Conversation>, user: &str) -> Result<Acked<Vec<SessionId>>, StoreError> {
     store.list_by_user(user, LIST_MAX).await
 }
 
@@ -180,6 +181,10 @@ impl SessionData for Conversation {
 
     fn renamed(&mut self, to: &SessionId) {
         self.session_id = to.clone();
+    }
+
+    fn made_at(&self) -> Option<SystemTime> {
+        Some(self.created_at.into())
     }
 
     fn user(&self) -> Option<Cow<'_, str>> {

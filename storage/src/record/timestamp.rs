@@ -2,7 +2,7 @@
 //! `2026-01-31T23:59:59.999Z`. Dates must come back as dates, not as strings.
 
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,6 +12,14 @@ const DAY_MS: i64 = 86_400_000;
 /// Milliseconds since 1970-01-01T00:00:00Z. Years 0 to 9999 can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub i64);
+
+impl From<Timestamp> for SystemTime {
+    fn from(Timestamp(ms): Timestamp) -> Self {
+        let apart = Duration::from_millis(ms.unsigned_abs());
+        let time = if ms < 0 { UNIX_EPOCH.checked_sub(apart) } else { UNIX_EPOCH.checked_add(apart) };
+        time.unwrap_or(UNIX_EPOCH)
+    }
+}
 
 impl Timestamp {
     /// The wall clock's time now.

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
@@ -172,6 +173,10 @@ impl SessionData for TriviaSession {
 
     fn renamed(&mut self, to: &SessionId) {
         self.session_id = to.clone();
+    }
+
+    fn made_at(&self) -> Option<SystemTime> {
+        Some(self.created_at.into())
     }
 
     fn user(&self) -> Option<Cow<'_, str>> {

@@ -120,8 +120,9 @@ impl<D: SessionData> RedisStore<D> {
                 let found = self.read_sliding(id, ttl, call.deadline).await?;
                 Ok(found.map_or_else(Answer::absent, |stored| Answer::read(Some(stored.session)).of(stored.lineage)))
             }
-            Operation::Get => {
-                let found = self.peek(id, call.deadline).await.map_err(|error| self.note_unreadable(id, error))?;
+            Operation::Get | Operation::Peek => {
+                let found =
+                    self.read_with_life(id, call.deadline).await.map_err(|error| self.note_unreadable(id, error))?;
                 Ok(found.unwrap_or_else(Answer::absent))
             }
             Operation::Put(data) => self.put_from(id, data, ttl, call).await.map(left),
@@ -149,7 +150,11 @@ impl<D: SessionData> RedisStore<D> {
     }
 
     /// Reads a session and its remaining lifetime, without extending it.
-    pub(crate) async fn peek(&self, id: &SessionId, deadline: Instant) -> Result<Option<Answer<D>>, StoreError> {
+    pub(crate) async fn read_with_life(
+        &self,
+        id: &SessionId,
+        deadline: Instant,
+    ) -> Result<Option<Answer<D>>, StoreError> {
         let mut request = Request::script(&script::PEEK, 1, 0);
         request.arg(self.keys.session(id));
         let parts = match self.send(&request, deadline).await? {

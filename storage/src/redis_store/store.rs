@@ -19,7 +19,7 @@ use crate::data::SessionData;
 use crate::error::StoreError;
 use crate::event::EventSink;
 use crate::outage::{OutageLog, Witness};
-use crate::store::{Acked, Health, Session, SessionId, SessionStore, Version};
+use crate::store::{Acked, AppendStore, Health, Session, SessionId, SessionStore, Version};
 
 /// Connections of a store since it was built.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -120,6 +120,12 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
         Ok(Acked::primary(found.map(|stored| stored.session)))
     }
 
+    async fn peek(&self, id: &SessionId) -> Result<Acked<Option<Session<D>>>, StoreError> {
+        let found = self.read(id, None, self.deadline()).await;
+        let found = found.map_err(|error| self.note_unreadable(id, error))?;
+        Ok(Acked::primary(found.map(|stored| stored.session)))
+    }
+
     async fn put(&self, id: &SessionId, data: D, ttl: Duration) -> Result<Acked<Version>, StoreError> {
         self.put_from(id, &data, ttl, self.call()).await.map(|(version, _)| Acked::primary(version))
     }
@@ -133,10 +139,6 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
     ) -> Result<Acked<Version>, StoreError> {
         let updated = self.update_from(id, expected, &data, ttl, self.call()).await;
         updated.map(|(version, _)| Acked::primary(version))
-    }
-
-    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
-        self.append_from(id, &item, ttl, self.call()).await.map(Acked::primary)
     }
 
     async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError> {
@@ -193,5 +195,12 @@ impl<D: SessionData> SessionStore<D> for RedisStore<D> {
 
     async fn health(&self) -> Health {
         self.condition().await
+    }
+}
+
+#[async_trait]
+impl<D: SessionData> AppendStore<D> for RedisStore<D> {
+    async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.append_from(id, &item, ttl, self.call()).await.map(Acked::primary)
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use firedrill_storage::award::claim;
 use firedrill_storage::{
-    Acked, Claim, ClaimToken, MemoryStore, Policy, RedisStore, ServedBy, SessionStore, StoreBuilder, StoreError,
+    Acked, AppendStore, Claim, ClaimToken, MemoryStore, Policy, RedisStore, ServedBy, StoreBuilder, StoreError,
     TriviaSession,
 };
 
@@ -15,7 +15,7 @@ use crate::bad_line::BadLine;
 use crate::fallback_outage::Lab;
 use crate::support::{HOUR, PATIENCE, RedisServer, answer, eventually, id, session};
 
-type Store = Arc<dyn SessionStore<TriviaSession>>;
+type Store = Arc<dyn AppendStore<TriviaSession>>;
 
 const POLICIES: [Policy; 3] = [Policy::FailFast, Policy::Degrade, Policy::Drain];
 

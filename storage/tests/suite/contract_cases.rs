@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use firedrill_storage::{Effect, SessionId, SessionStore, StoreError, TriviaSession};
+use firedrill_storage::{AppendStore, Effect, SessionId, StoreError, TriviaSession};
 
 use crate::sample::Sample;
 use crate::support::{HOUR, eventually, id};
 
-pub type Store<D = TriviaSession> = Arc<dyn SessionStore<D>>;
+pub type Store<D = TriviaSession> = Arc<dyn AppendStore<D>>;
 
 /// A lifetime that ends within the test.
 const SHORT: Duration = Duration::from_millis(400);
@@ -279,7 +279,20 @@ pub async fn of_concurrent_renames_one_wins<D: Sample>(store: Store<D>) {
 }
 
 pub async fn an_unused_session_expires<D: Sample>(store: Store<D>) {
+    let written = D::sample(&id("seen"), "bob");
+    store.create(&id("seen"), written.clone(), HOUR).await.unwrap();
+    let seen = store.peek(&id("seen")).await.unwrap().value.unwrap();
+    assert_eq!((seen.version, seen.data), (1, written.clone()));
+    assert!(store.destroy(&id("seen")).await.unwrap().value);
+    assert_eq!(store.peek(&id("seen")).await.unwrap().value, None);
+
     store.create(&id("a"), D::sample(&id("a"), "ada"), SHORT).await.unwrap();
+    store.create(&id("looked-at"), D::sample(&id("looked-at"), "bob"), SHORT).await.unwrap();
+    // To be looked at is no use.
+    eventually("the session expires", async || {
+        store.peek(&id("looked-at")).await.unwrap().value.is_none().then_some(())
+    })
+    .await;
     expired(&store, "a").await;
     assert_eq!(read(&store, "a").await, None);
     assert!(!store.touch(&id("a"), HOUR).await.unwrap().value);

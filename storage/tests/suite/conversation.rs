@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use firedrill_storage::record::conversation::{DEFAULT_TTL, LIST_MAX, Status, recent};
-use firedrill_storage::{Conversation, ManualClock, MemoryConfig, MemoryStore, RedisStore, SessionStore, StoreError};
+use firedrill_storage::{
+    AppendStore, Conversation, ManualClock, MemoryConfig, MemoryStore, RedisStore, SessionStore, StoreError,
+};
 use redis::Commands;
 
 use crate::sample::Sample;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use firedrill_storage::{
-    Effect, Event, KeyRing, Policy, RedisStore, ServedBy, SessionData, SessionStore, StoreBuilder, StoreError,
-    TriviaSession, Undecryptable,
+    AppendStore, Effect, Event, KeyRing, Policy, RedisStore, ServedBy, SessionData, SessionStore, StoreBuilder,
+    StoreError, TriviaSession, Undecryptable,
 };
 use parking_lot::Mutex;
 

@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use firedrill_storage::{Event, Policy, RedisStore, ServedBy, SessionData, SessionStore, StoreBuilder, TriviaSession};
+use firedrill_storage::{
+    AppendStore, Event, Policy, RedisStore, ServedBy, SessionData, SessionStore, StoreBuilder, TriviaSession,
+};
 
 use tokio::sync::oneshot;
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use firedrill_storage::{Event, Policy, RedisStore, ServedBy, SessionData, SessionStore, StoreError, TriviaSession};
+use firedrill_storage::{
+    AppendStore, Event, Policy, RedisStore, ServedBy, SessionData, SessionStore, StoreError, TriviaSession,
+};
 
 use crate::fallback_outage::Lab;
 use crate::support::{HOUR, RedisServer, answer, eventually, id, session};

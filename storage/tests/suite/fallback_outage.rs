@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_storage::{
-    BuiltStore, Event, FallbackCause, HealthStatus, KeyRing, Policy, RedisStore, ServedBy, SessionStore, StoreBuilder,
-    StoreError, TriviaSession,
+    AppendStore, BuiltStore, Event, FallbackCause, HealthStatus, KeyRing, Policy, RedisStore, ServedBy, SessionStore,
+    StoreBuilder, StoreError, TriviaSession,
 };
 use parking_lot::Mutex;
 
@@ -40,7 +40,7 @@ impl Lab {
         Self { built: builder.build().unwrap(), server, events, keyring }
     }
 
-    pub fn store(&self) -> &dyn SessionStore<TriviaSession> {
+    pub fn store(&self) -> &dyn AppendStore<TriviaSession> {
         &*self.built.store
     }
 

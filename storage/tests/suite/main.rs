@@ -17,6 +17,7 @@ mod fallback_outage;
 mod game;
 mod health;
 mod instances;
+mod limits;
 mod log_lines;
 mod migration;
 mod planted;

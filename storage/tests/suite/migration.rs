@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_storage::{
-    Event, HealthStatus, Policy, RedisStore, ServedBy, SessionStore, StoreBuilder, Switchable, TriviaSession,
+    AppendStore, Event, HealthStatus, Policy, RedisStore, ServedBy, SessionStore, StoreBuilder, Switchable,
+    TriviaSession,
 };
 use parking_lot::Mutex;
 use proptest::prelude::*;
@@ -16,7 +17,7 @@ use crate::support::{HOUR, RedisServer, answer, eventually, id, questions, sessi
 struct Lab {
     server: RedisServer,
     switchable: Switchable<TriviaSession>,
-    store: Arc<dyn SessionStore<TriviaSession>>,
+    store: Arc<dyn AppendStore<TriviaSession>>,
     events: Arc<Mutex<Vec<Event>>>,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_storage::{
-    Effect, KeyRing, MemoryStore, Policy, RedisStore, SessionData, SessionId, SessionStore, StoreError, TriviaSession,
+    AppendStore, Effect, KeyRing, MemoryStore, Policy, RedisStore, SessionData, SessionId, StoreError, TriviaSession,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -76,7 +76,7 @@ fn data(session_id: &SessionId, given: &[u64]) -> TriviaSession {
 impl Model {
     /// Does one step on the store and on the model, and compares. With `unknowable`, the store may answer "unavailable"
     /// for sessions never created.
-    async fn take(&mut self, store: &dyn SessionStore<TriviaSession>, step: &Step, unknowable: bool) {
+    async fn take(&mut self, store: &dyn AppendStore<TriviaSession>, step: &Step, unknowable: bool) {
         let (Step::Create(n)
         | Step::Get(n)
         | Step::Put(n, _)

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_storage::{
-    Claim, ClaimToken, Clock, Conversation, ManualClock, MemoryConfig, MemoryStore, RedisStore, SessionId,
-    SessionStore, StoreError, TriviaSession,
+    AppendStore, Claim, ClaimToken, Clock, Conversation, ManualClock, MemoryConfig, MemoryStore, RedisStore, SessionId,
+    StoreError, TriviaSession,
 };
 use proptest::prelude::*;
 
@@ -82,13 +82,7 @@ impl Model {
         Some(known)
     }
 
-    async fn take<D: Sample>(
-        &mut self,
-        store: &dyn SessionStore<D>,
-        step: &Step,
-        now: usize,
-        pass: &impl Fn(Duration),
-    ) {
+    async fn take<D: Sample>(&mut self, store: &dyn AppendStore<D>, step: &Step, now: usize, pass: &impl Fn(Duration)) {
         let name = |n: u8| id(&format!("s{n}"));
         match step {
             Step::Create(n, user) => match store.create(&name(*n), made(&name(*n), *user, &[]), HOUR).await {

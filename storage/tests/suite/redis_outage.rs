@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use firedrill_storage::{
-    Effect, Event, HealthStatus, PasswordSource, RedisStore, SessionId, SessionStore, StoreError, TriviaSession,
+    AppendStore, Effect, Event, HealthStatus, PasswordSource, RedisStore, SessionId, SessionStore, StoreError,
+    TriviaSession,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use firedrill_storage::{
-    MergeReport, RedisStore, SessionData, SessionStore, StoreBuilder, StoreError, Timestamp, TriviaSession, UserId,
+    AppendStore, MergeReport, RedisStore, SessionData, SessionStore, StoreBuilder, StoreError, Timestamp,
+    TriviaSession, UserId,
 };
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use firedrill_storage::{Policy, ServedBy, SessionStore, StoreBuilder, StoreError};
+use firedrill_storage::{AppendStore, Policy, ServedBy, StoreBuilder, StoreError};
 use firedrill_storage_sim::record::{Item, Items};
 use firedrill_storage_sim::redis::commands::Refusal;
 use firedrill_storage_sim::redis::fate::{Fate, Partition};
@@ -10,7 +10,7 @@ use firedrill_storage_sim::redis::fate::{Fate, Partition};
 use crate::planted::bed::{Bed, id, items, pass, runtime, settles};
 use crate::support::HOUR;
 
-type Store = dyn SessionStore<Items>;
+type Store = dyn AppendStore<Items>;
 
 async fn create(store: &Store, name: &str) {
     store.create(&id(name), items(&[1]), HOUR).await.unwrap();

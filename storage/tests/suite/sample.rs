@@ -5,8 +5,7 @@ use std::fmt::Debug;
 use firedrill_storage::award::claim;
 use firedrill_storage::record::conversation::Role;
 use firedrill_storage::{
-    Claim, ClaimToken, Conversation, Message, SessionData, SessionId, SessionStore, StoreError, Timestamp,
-    TriviaSession,
+    AppendStore, Claim, ClaimToken, Conversation, Message, SessionData, SessionId, StoreError, Timestamp, TriviaSession,
 };
 
 use crate::support::{HOUR, answer, questions, session};
@@ -28,7 +27,7 @@ pub trait Sample: SessionData + PartialEq + Debug {
     fn last_activity(&self) -> Timestamp;
 
     /// Claims the reward for a claimant, if the record has one.
-    async fn claim(_store: &dyn SessionStore<Self>, _id: &SessionId, _by: &ClaimToken) -> Option<ClaimResult> {
+    async fn claim(_store: &dyn AppendStore<Self>, _id: &SessionId, _by: &ClaimToken) -> Option<ClaimResult> {
         None
     }
 }
@@ -52,7 +51,7 @@ impl Sample for TriviaSession {
         self.last_activity_time
     }
 
-    async fn claim(store: &dyn SessionStore<Self>, id: &SessionId, by: &ClaimToken) -> Option<ClaimResult> {
+    async fn claim(store: &dyn AppendStore<Self>, id: &SessionId, by: &ClaimToken) -> Option<ClaimResult> {
         Some(claim(store, id, by, HOUR).await.map(|acked| acked.value))
     }
 }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use firedrill_storage::{
-    Credentials, Deployment, Policy, RedisStore, SessionStore, StoreBuilder, StoreError, TriviaSession,
+    AppendStore, Credentials, Deployment, Policy, RedisStore, SessionStore, StoreBuilder, StoreError, TriviaSession,
 };
 use nix::sys::signal::Signal;
 

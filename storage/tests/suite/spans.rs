@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use firedrill_storage::metrics::{Metered, SPANS};
-use firedrill_storage::{MemoryConfig, MemoryStore, Policy, SessionStore, StoreBuilder, TriviaSession};
+use firedrill_storage::{AppendStore, MemoryConfig, MemoryStore, Policy, SessionStore, StoreBuilder, TriviaSession};
 use parking_lot::Mutex;
 use tracing::{Dispatch, Level};
 use tracing_subscriber::fmt::format::FmtSpan;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use firedrill_storage::{
-    ClientCertificate, RedisStore, SessionStore, StoreBuilder, StoreError, TlsOptions, TriviaSession,
+    AppendStore, ClientCertificate, RedisStore, SessionStore, StoreBuilder, StoreError, TlsOptions, TriviaSession,
 };
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 

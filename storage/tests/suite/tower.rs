@@ -15,7 +15,7 @@ use crate::planted::bed::{Bed, runtime, settles};
 async fn store(bed: &Bed) -> (BuiltStore<TowerSession>, Arc<TowerStore>, Arc<Path>) {
     let path = bed.path();
     let built = bed.build(StoreBuilder { policy: Policy::Drain, ..bed.settings(&path) }).await;
-    let tower = Arc::new(TowerStore::new(Arc::clone(&built.store)));
+    let tower = Arc::new(TowerStore::new(built.store.clone()));
     (built, tower, path)
 }
 

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_storage::planted::{self, Hooks};
-use firedrill_storage::{EventSink, SessionStore, StoreBuilder, TriviaSession};
+use firedrill_storage::{AppendStore, EventSink, StoreBuilder, TriviaSession};
 
 use super::caught::Drilled;
 use crate::lab::{Access, LabError, Reached, RedisUrl, Topology};
 use crate::relay::Relay;
 
 /// The store under test.
-pub type Store = Arc<dyn SessionStore<TriviaSession>>;
+pub type Store = Arc<dyn AppendStore<TriviaSession>>;
 
 /// A defect and its description.
 pub struct Planted {

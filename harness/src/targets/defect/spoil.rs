@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use firedrill_storage::{Acked, Answer, Health, Session, SessionId, SessionStore, StoreError, TriviaSession, Version};
+use firedrill_storage::{
+    Acked, Answer, AppendStore, Health, Session, SessionId, SessionStore, StoreError, TriviaSession, Version,
+};
 
 use super::plant::Store;
 
@@ -25,6 +27,10 @@ pub(super) trait Spoil: Send + Sync + Sized + 'static {
 
     async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<TriviaSession>>>, StoreError> {
         self.inner().get(id, ttl).await
+    }
+
+    async fn peek(&self, id: &SessionId) -> Result<Acked<Option<Session<TriviaSession>>>, StoreError> {
+        self.inner().peek(id).await
     }
 
     async fn put(&self, id: &SessionId, data: TriviaSession, ttl: Duration) -> Result<Acked<Version>, StoreError> {
@@ -86,6 +92,10 @@ impl<S: Spoil> SessionStore<TriviaSession> for Spoilt<S> {
         self.0.get(id, ttl).await
     }
 
+    async fn peek(&self, id: &SessionId) -> Result<Acked<Option<Session<TriviaSession>>>, StoreError> {
+        self.0.peek(id).await
+    }
+
     async fn put(&self, id: &SessionId, data: TriviaSession, ttl: Duration) -> Result<Acked<Version>, StoreError> {
         self.0.put(id, data, ttl).await
     }
@@ -98,10 +108,6 @@ impl<S: Spoil> SessionStore<TriviaSession> for Spoilt<S> {
         ttl: Duration,
     ) -> Result<Acked<Version>, StoreError> {
         self.0.update(id, expected, data, ttl).await
-    }
-
-    async fn append(&self, id: &SessionId, item: Answer, ttl: Duration) -> Result<Acked<Version>, StoreError> {
-        self.0.append(id, item, ttl).await
     }
 
     async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError> {
@@ -138,5 +144,12 @@ impl<S: Spoil> SessionStore<TriviaSession> for Spoilt<S> {
 
     async fn health(&self) -> Health {
         self.0.health().await
+    }
+}
+
+#[async_trait]
+impl<S: Spoil> AppendStore<TriviaSession> for Spoilt<S> {
+    async fn append(&self, id: &SessionId, item: Answer, ttl: Duration) -> Result<Acked<Version>, StoreError> {
+        self.0.append(id, item, ttl).await
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use firedrill_storage::{SessionStore, TriviaSession};
+use firedrill_storage::{AppendStore, TriviaSession};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Upper bounds of the duration buckets, in seconds: around the targets for memory (1 ms) and Redis (3 ms), the alert
@@ -19,7 +19,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 }
 
 /// Counts the active sessions periodically, and cleans up the recorder.
-pub fn watch(handle: PrometheusHandle, store: Arc<dyn SessionStore<TriviaSession>>) {
+pub fn watch(handle: PrometheusHandle, store: Arc<dyn AppendStore<TriviaSession>>) {
     tokio::spawn(async move {
         let sessions = metrics::gauge!("firedrill_store_active_sessions");
         let mut again = tokio::time::interval(EVERY);

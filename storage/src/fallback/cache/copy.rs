@@ -237,16 +237,17 @@ impl<D: SessionData> Copy<D> {
                 }
                 (next, Ok(Answer::at(version + 1)))
             }
-            (Operation::Get, Some(held)) => {
+            (Operation::Get | Operation::Peek, Some(held)) => {
                 let answer = Answer::read(Some(Session { version, data: held.clone() }));
                 let mut next = self.clone();
+                let sliding = sliding && matches!(operation, Operation::Get);
                 if sliding && !planted::seam!(never_slides_in_memory) || planted::seam!(slides_fixed_ttl) {
                     next = self.with(dirty(held, version, pending.change())).slid(now, after(now, ttl));
                 }
                 next.used = now;
                 (next, Ok(answer))
             }
-            (Operation::Get, None) => (self.clone(), Ok(Answer::absent())),
+            (Operation::Get | Operation::Peek, None) => (self.clone(), Ok(Answer::absent())),
             (Operation::Update(..) | Operation::Append(_) | Operation::Rename(_), None) => {
                 refused(StoreError::NotFound)
             }

@@ -207,7 +207,9 @@ impl<D: SessionData> Copy<D> {
             }
             Operation::Touch if answer.found => self.clone().slid(at.now, after(at.now, ttl).max(self.expires)),
             // What was done here belongs to the session under its new id.
-            Operation::Destroy | Operation::Get | Operation::Touch | Operation::Rename(_) => self.clone(),
+            Operation::Destroy | Operation::Get | Operation::Peek | Operation::Touch | Operation::Rename(_) => {
+                self.clone()
+            }
         };
         (next, report)
     }

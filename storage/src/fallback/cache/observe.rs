@@ -77,7 +77,7 @@ impl<D: SessionData> Cache<D> {
                 if doubtful { copy.suspected() } else { copy }
             };
             match operation {
-                Operation::Get => {
+                Operation::Get | Operation::Peek => {
                     if let Some(data) = &answer.data {
                         self.observe_whole(shard, id, heard(data.clone()), false, at, asked);
                     }

@@ -70,7 +70,7 @@ impl<D: SessionData> Cache<D> {
     /// does not: if it could have had an effect, Redis has nothing.
     pub(in crate::fallback) fn drop_operation(&self, id: &SessionId, operation: &Operation<D>) -> Answer<D> {
         match operation {
-            Operation::Get | Operation::Touch => return Answer::absent(),
+            Operation::Get | Operation::Peek | Operation::Touch => return Answer::absent(),
             Operation::Create(_) => return Answer::at(DROPPED),
             Operation::Put(_)
             | Operation::Update(..)
@@ -152,7 +152,9 @@ impl<D: SessionData> Cache<D> {
                 (Copy::doomed(version, now, ttl), answer)
             }
             _ if unknowns == Unknowns::Left => return Local::Unknown,
-            Operation::Get | Operation::Touch | Operation::Destroy => return Local::Done(Ok(Answer::absent())),
+            Operation::Get | Operation::Peek | Operation::Touch | Operation::Destroy => {
+                return Local::Done(Ok(Answer::absent()));
+            }
             Operation::Update(..) | Operation::Append(_) | Operation::Rename(_) => {
                 return Local::Done(Err(StoreError::NotFound));
             }
