@@ -64,13 +64,14 @@ loop_time() {
     echo "${times/./}"
 }
 
-# Drills mostly wait. A fast machine bears those of two suites at once; on a slow one they would hold one another up.
+# Drills mostly wait. A fast machine bears half as many more at once; on a slow one they would hold one another up.
 FAST=1600
 took=$(loop_time)
-fast=""
-[ "$took" -gt "$FAST" ] || fast=1
-export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
-echo "a loop takes $took ms: the machine is $([ -n "$fast" ] && echo fast || echo slow)"
+if [ "$took" -le "$FAST" ] && [ -z "${TESTS_BESIDE:-}" ]; then
+    export FIREDRILL_TEST_PLACES=${FIREDRILL_TEST_PLACES:-18} RUST_TEST_THREADS=${RUST_TEST_THREADS:-9}
+fi
+export FIREDRILL_TEST_PLACES=${FIREDRILL_TEST_PLACES:-12} RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
+echo "a loop takes $took ms: $FIREDRILL_TEST_PLACES places for drills, $RUST_TEST_THREADS tests at once"
 
 # These mostly wait, for servers that start, stop and fail over: more of them run at once, unless a build takes the rest of the
 # machine and would hold their drills up.
@@ -90,12 +91,6 @@ side_by_side() {
     in_background labs labs
     in_background storage_faults storage_faults
     ends labs storage_faults
-}
-
-command_and_drills() {
-    in_background command suites harness command
-    in_background drills suites harness drills
-    ends command drills
 }
 
 # And these compute. They give way, so that no drill beside them is held up. The unit tests start processes too, and wait for
@@ -154,13 +149,8 @@ optimised() { cargo --config profile.dev.package.firedrill.opt-level=1 test --qu
 stage "unit" of_workspace --quiet --lib --bins --examples
 stage "examples in the docs" of_workspace --quiet --doc
 stage "suites side by side" side_by_side
-if [ -n "$fast" ]; then
-    stage "what computed beside" ends "${!running[@]}"
-    stage "command, and drills ($FIREDRILL_TEST_SCENARIOS)" command_and_drills
-else
-    stage "command" suites harness command
-    stage "what computed beside" ends "${!running[@]}"
-    stage "drills ($FIREDRILL_TEST_SCENARIOS)" suites harness drills
-fi
+stage "command" suites harness command
+stage "what computed beside" ends "${!running[@]}"
+stage "drills ($FIREDRILL_TEST_SCENARIOS)" suites harness drills
 stage "drills run again" drills_run_again
 close "tests"

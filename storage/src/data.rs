@@ -13,7 +13,7 @@ use crate::session::SessionId;
 /// The data of a session. Its JSON must be an object. Cloning should be cheap (share what does not change), because a
 /// fallback keeps a warm copy of what it reads.
 pub trait SessionData: Clone + Send + Sync + Serialize + DeserializeOwned + 'static {
-    /// What [`append`](crate::SessionStore::append) adds, such as an answer or a message.
+    /// What [`append`](crate::AppendStore::append) adds, such as an answer or a message.
     type Item: Clone + Send + Sync + Serialize + DeserializeOwned + 'static;
 
     /// Where an item goes in the JSON, if the list of items comes last: then an append sends only the item over the

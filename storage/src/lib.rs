@@ -1,7 +1,7 @@
 //! The reference session store of Firedrill, usable on its own in any service.
 //!
 //! [`SessionStore`] is the common interface of [`MemoryStore`], [`RedisStore`], and [`Fallback`], which puts memory
-//! behind Redis under a failure [`Policy`]. Sessions are generic over their data: anything that implements
+//! behind Redis under a failure [`Policy`]; [`AppendStore`] adds [`append`](AppendStore::append). Sessions are generic over their data: anything that implements
 //! [`SessionData`] can be stored. The crate ships the trivia game's record ([`TriviaSession`]) and the chat service's
 //! ([`Conversation`]).
 //!
@@ -38,7 +38,7 @@
 //!
 //! For a read-modify-write, use a `get` and an [`update`](SessionStore::update) from the version that was read. A
 //! [`put`](SessionStore::put) after a `get` writes unconditionally, and loses what others wrote in between. Concurrent
-//! [`append`](SessionStore::append)s lose nothing.
+//! [`append`](AppendStore::append)s lose nothing.
 //!
 //! Every error says whether the operation may still have taken effect: [`StoreError::effect`].
 

@@ -26,7 +26,7 @@ pub struct Limits {
     /// (`ttl`) is the idle timeout beside it. Data that does not say when it was made is not limited.
     ///
     /// A write of data that is older finds no session ([`StoreError::NotFound`]). Ages are told by this machine's wall clock. A [`touch`](SessionStore::touch) or an
-    /// [`append`](SessionStore::append) to a session that the process has not seen reads it first.
+    /// [`append`](AppendStore::append) to a session that the process has not seen reads it first.
     pub absolute: Option<Duration>,
     /// A read that comes within this time after the process last extended the session does not extend it: it changes nothing
     /// in Redis, so nothing is replicated or written to the append-only file. A session lives at least its lifetime less this

@@ -239,14 +239,20 @@ fn plain_text() -> String {
     "text/plain".to_owned()
 }
 
-/// Where in an answer a value stands: one of `json`, `header`, `cookie`, `status`; `regex` alone looks at the body, and
-/// together with another at its value.
+/// Where in an answer a value stands: one of `json`, `css`, `header`, `cookie`, `status`; `regex` alone looks at the body,
+/// and together with another at its value.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExtractSpec {
     /// JSONPath (RFC 9535): `"$.items[*].id"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json: Option<String>,
+    /// CSS selector, in a page of HTML: `"input[name=csrf]"`. The value is the text of the element, or its `attribute`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub css: Option<String>,
+    /// The attribute of the element that `css` finds. An element without it does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
     /// Regular expression: its first group, or all of the match without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub regex: Option<String>,

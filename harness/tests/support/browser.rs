@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -22,6 +23,10 @@ pub struct Browser {
 impl Browser {
     /// Starts a browser with a window of this size.
     pub fn start(width: u32, height: u32) -> Self {
+        // Of two drivers that started at the same moment on a slow machine, both ended before they named their port: seen
+        // twice, and not explained.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn();
         let mut driver = started.expect("chromedriver: scripts/need.sh chromedriver");
         let mut said = Vec::new();
@@ -32,6 +37,7 @@ impl Browser {
             port
         });
         let Some(Ok(port)) = port else { panic!("chromedriver named no port: {said:#?}, {:?}", driver.wait()) };
+        drop(turn);
         let mut browser = Self { driver, address: ([127, 0, 0, 1], port).into(), session: String::new() };
         // In a container there is neither a user namespace for the sandbox nor room in /dev/shm.
         let arguments = [

@@ -1,6 +1,5 @@
 //! Runs the `firedrill` command as a user would, and reads what it leaves behind.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Condvar, LazyLock, Mutex, PoisonError};
@@ -63,10 +62,7 @@ static MACHINE: Mutex<Machine> = Mutex::new(Machine { taken: 0, turn: 0, next: 0
 static CHANGED: Condvar = Condvar::new();
 
 /// Places on the machine, until dropped.
-pub struct Held {
-    count: usize,
-    _among_suites: Option<File>,
-}
+pub struct Held(usize);
 
 impl Held {
     fn take(places: Places) -> Self {
@@ -80,28 +76,13 @@ impl Held {
         machine.turn += 1;
         machine.taken += count;
         CHANGED.notify_all();
-        drop(machine);
-        Self { count, _among_suites: among_suites(places) }
+        Self(count)
     }
-}
-
-/// Suites that run at once, each with places of its own, share the machine, except while one of them has it alone: a lock
-/// that closes with the file. Nobody can take it past one who waits to be alone.
-fn among_suites(places: Places) -> Option<File> {
-    let run = std::env::var("FIREDRILL_TEST_DRILLS").ok()?;
-    let lock = |name| File::create(format!("{run}.{name}")).unwrap();
-    let (turn, machine) = (lock("turn"), lock("machine"));
-    turn.lock().unwrap();
-    match places {
-        Places::Machine => machine.lock().unwrap(),
-        Places::OneServer | Places::Busy | Places::Group => machine.lock_shared().unwrap(),
-    }
-    Some(machine)
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        MACHINE.lock().unwrap_or_else(PoisonError::into_inner).taken -= self.count;
+        MACHINE.lock().unwrap_or_else(PoisonError::into_inner).taken -= self.0;
         CHANGED.notify_all();
     }
 }

@@ -169,7 +169,8 @@ fn op<'s>(kind: OpKind, spec: &'s OpSpec, names: &mut Names<'s>, flaws: &mut Vec
     (flaws.len() == before).then_some(Op { steps, commit, tokens, count, owner, absent, degraded, refused })
 }
 
-const EXTRACT_HELP: &str = "{ json = \"$.items[*]\" }, { regex = 'item (\\d+)' }, { header = \"location\" }, …";
+const EXTRACT_HELP: &str =
+    "{ json = \"$.items[*]\" }, { css = \"input[name=csrf]\", attribute = \"value\" }, { header = \"location\" }, …";
 
 fn absent(spec: &AbsentSpec) -> Result<Absent, String> {
     if *spec == AbsentSpec::default() {

@@ -1,8 +1,9 @@
-//! Values out of an answer: by JSONPath (RFC 9535), regular expression, header, cookie or status.
+//! Values out of an answer: by JSONPath (RFC 9535), CSS selector, regular expression, header, cookie or status.
 
 use cookie::Cookie;
 use hyper::header::{HeaderName, SET_COOKIE};
 use regex::Regex;
+use scraper::{Html, Selector};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
@@ -21,6 +22,8 @@ pub(super) struct Extract {
 enum Source {
     Body,
     Json(JsonPath),
+    /// Elements of a page, and the attribute to take instead of their text.
+    Css(Selector, Option<String>),
     Header(HeaderName),
     Cookie(String),
     Status,
@@ -39,6 +42,12 @@ impl Extract {
             let path = JsonPath::parse(path).map_err(|error| ("json", format!("no JSONPath (RFC 9535): {error}")))?;
             sources.push(Source::Json(path));
         }
+        if let Some(selector) = &spec.css {
+            let selector = Selector::parse(selector).map_err(|_| ("css", "no CSS selector".to_owned()))?;
+            sources.push(Source::Css(selector, spec.attribute.clone()));
+        } else if spec.attribute.is_some() {
+            return Err(("attribute", "of which element? Name it by `css`".to_owned()));
+        }
         if let Some(name) = &spec.header {
             let name = HeaderName::try_from(name.as_str()).map_err(|_| ("header", "no name of a header".to_owned()))?;
             sources.push(Source::Header(name));
@@ -51,7 +60,7 @@ impl Extract {
             _ => {
                 return Err((
                     "",
-                    "give one of json, header, cookie and status, or regex alone for the body".to_owned(),
+                    "give one of json, css, header, cookie and status, or regex alone for the body".to_owned(),
                 ));
             }
         };
@@ -66,6 +75,7 @@ impl Extract {
         let texts = match &self.source {
             Source::Body => vec![String::from_utf8_lossy(&reply.body).into_owned()],
             Source::Status => vec![reply.status.as_u16().to_string()],
+            Source::Css(selector, attribute) => elements(&reply.body, selector, attribute.as_deref()),
             Source::Header(name) => reply
                 .headers
                 .get_all(name)
@@ -102,6 +112,16 @@ impl Extract {
             (Some(_), others) => Err(format!("it is there with {} values: say which one", others + 1)),
             (None, _) => Err("it is not there".to_owned()),
         }
+    }
+}
+
+/// The text, or that attribute, of every element of a page that `selector` finds.
+fn elements(page: &[u8], selector: &Selector, attribute: Option<&str>) -> Vec<String> {
+    let page = Html::parse_document(&String::from_utf8_lossy(page));
+    let found = page.select(selector);
+    match attribute {
+        Some(name) => found.filter_map(|element| element.attr(name).map(str::to_owned)).collect(),
+        None => found.map(|element| element.text().collect::<String>().trim().to_owned()).collect(),
     }
 }
 
@@ -159,6 +179,20 @@ mod tests {
     }
 
     #[test]
+    fn a_page_is_searched_by_selector_however_its_tags_are_written() {
+        let page = reply(
+            "<!doctype html><form><input value=a&amp;b type=hidden name='csrf'><input name=\"q\"></form>\n\
+             <ul class=items><li>item <b>5</b><li class=old> item 42 </ul><li>item 7",
+        );
+        assert_eq!(extract("css = 'input[name=csrf]'\nattribute = 'value'").one(&page).unwrap(), "a&b");
+        assert_eq!(extract("css = 'ul.items > li'").all(&page).unwrap(), ["item 5", "item 42"]);
+        assert_eq!(extract("css = 'ul.items > li'\nregex = '\\d+$'").all(&page).unwrap(), ["5", "42"]);
+        assert_eq!(extract("css = 'input'\nattribute = 'value'").one(&page).unwrap(), "a&b", "one has no value");
+        assert_eq!(extract("css = '#none'").one(&page).unwrap_err(), "it is not there");
+        assert_eq!(extract("css = 'li'").all(&reply("no page")).unwrap(), [""; 0]);
+    }
+
+    #[test]
     fn none_and_two_are_errors_where_one_is_wanted() {
         let answer = reply(r#"{"items": [1, 2]}"#);
         assert_eq!(extract("json = '$[*]'").one(&reply("[7, 7]")).unwrap(), "7", "one value, twice");
@@ -174,6 +208,8 @@ mod tests {
         let error = |toml: &str| Extract::of(&toml::from_str(toml).unwrap()).unwrap_err();
         assert_eq!(error("json = 'items'").0, "json");
         assert_eq!(error("regex = '('").0, "regex");
+        assert_eq!(error("css = 'li['").0, "css");
+        assert_eq!(error("attribute = 'value'").0, "attribute");
         assert_eq!(error("").0, "");
         assert!(error("header = 'x'\ncookie = 'y'").1.contains("one of"));
     }
