@@ -67,11 +67,16 @@ loop_time() {
 # Drills mostly wait. A fast machine bears half as many more at once; on a slow one they would hold one another up.
 FAST=1600
 took=$(loop_time)
-if [ "$took" -le "$FAST" ] && [ -z "${TESTS_BESIDE:-}" ]; then
-    export FIREDRILL_TEST_PLACES=${FIREDRILL_TEST_PLACES:-18} RUST_TEST_THREADS=${RUST_TEST_THREADS:-9}
-fi
-export FIREDRILL_TEST_PLACES=${FIREDRILL_TEST_PLACES:-12} RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
-echo "a loop takes $took ms: $FIREDRILL_TEST_PLACES places for drills, $RUST_TEST_THREADS tests at once"
+places=12
+[ "$took" -gt "$FAST" ] || places=18
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
+echo "a loop takes $took ms: $places places for drills"
+
+# Suites of the harness whose drills have the machine to themselves.
+alone() {
+    local -x FIREDRILL_TEST_PLACES=${FIREDRILL_TEST_PLACES:-$places} RUST_TEST_THREADS=$((places / 2))
+    suites harness "$@"
+}
 
 # These mostly wait, for servers that start, stop and fail over: more of them run at once, unless a build takes the rest of the
 # machine and would hold their drills up.
@@ -149,8 +154,8 @@ optimised() { cargo --config profile.dev.package.firedrill.opt-level=1 test --qu
 stage "unit" of_workspace --quiet --lib --bins --examples
 stage "examples in the docs" of_workspace --quiet --doc
 stage "suites side by side" side_by_side
-stage "command" suites harness command
+stage "command" alone command
 stage "what computed beside" ends "${!running[@]}"
-stage "drills ($FIREDRILL_TEST_SCENARIOS)" suites harness drills
+stage "drills ($FIREDRILL_TEST_SCENARIOS)" alone drills
 stage "drills run again" drills_run_again
 close "tests"
