@@ -34,6 +34,10 @@ pub struct AppSpec {
     /// The path that answers with a status below 500 once the application serves.
     #[serde(default = "root")]
     pub ready: String,
+    /// The path at which the application tells what its store goes through, as session-server does under `/events`: JSON
+    /// lines, each with `at_us` and `event`, after the position `?after=` that the last answer gave as `x-next`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<String>,
     /// command: how long a start may take.
     #[serde(default = "start_deadline")]
     pub within: Span,

@@ -60,10 +60,18 @@ fn passes(file: &str, examined: &[&str]) -> FinishedDrill {
 
 /// A defect is found by `checker` and no other accuses the application. `changes` make the defect, and are values of `--set`.
 fn is_caught_by(checker: &str, file: &str, changes: &[&str]) {
+    is_caught_by_and_perhaps(checker, &[], file, changes);
+}
+
+/// The same, where the defect may do more: then those in `perhaps` are right to accuse the application too.
+fn is_caught_by_and_perhaps(checker: &str, perhaps: &[&str], file: &str, changes: &[&str]) {
     let set: Vec<&str> = changes.iter().flat_map(|change| ["--set", change]).collect();
     let done = run(Places::OneServer, file, &set).expect(1);
     for check in done.run().checks {
         let invalid = done.check(&check.name) == "invalid";
+        if perhaps.contains(&&*check.name) {
+            continue;
+        }
         assert_eq!(invalid, check.name == checker, "{changes:?}: {check:?}");
     }
 }
@@ -81,7 +89,8 @@ fn a_renewed_session_is_under_its_new_id_alone_and_a_logout_everywhere_ends_all_
 fn a_session_that_keeps_its_id_at_a_login_or_outlives_a_logout_everywhere_is_found() {
     let (_folder, file) = shop_for(RENEWAL, &[]);
     is_caught_by("renewals", &file, &["app.env.RENEW=\"keeps\""]);
-    is_caught_by("renewals", &file, &["app.env.RENEW=\"copies\""]);
+    // An item that is added beside the renewal may go into the copy under the old id.
+    is_caught_by_and_perhaps("renewals", &["lost-writes", "read-your-writes"], &file, &["app.env.RENEW=\"copies\""]);
     is_caught_by("logouts", &file, &["app.env.EVERYWHERE=\"here\""]);
 }
 

@@ -3,8 +3,6 @@
 
 mod client;
 mod environment;
-mod events;
-mod probe;
 mod sessions;
 
 use std::sync::Arc;
@@ -18,9 +16,10 @@ use tokio::time::Instant;
 
 pub use self::client::AppClient;
 use self::client::Application;
-use self::events::Listener;
 use super::description::Description;
 use super::driver::Driver;
+use super::http::events::Listener;
+use super::http::probe;
 use super::kind::{Kind, LaunchSite, Unfit};
 use super::settings::{EncryptionSpec, StoreSpec, UpdateMode};
 use super::site::Site;
@@ -126,6 +125,9 @@ fn whole_milliseconds(span: Span) -> bool {
     span.0.subsec_nanos().is_multiple_of(1_000_000)
 }
 
+/// Where it tells its events.
+const EVENTS: &str = "/events";
+
 /// Drives the application, and can restart it.
 #[derive(Clone)]
 pub struct AppTarget {
@@ -140,7 +142,7 @@ impl AppTarget {
     /// The application running as `process` with these settings. Its events go to `notes`. Must be called on a runtime.
     fn new(process: Arc<AppProcess>, store: &StoreSpec, notes: Notes) -> Self {
         let application = Arc::new(Application::new(process.address(), process.requests().clone()));
-        let events = Arc::new(Listener::start(process.address(), notes));
+        let events = Arc::new(Listener::start(process.address(), EVENTS, 0, notes));
         Self { application, process, events, policy: store.policy, ttl: store.ttl }
     }
 

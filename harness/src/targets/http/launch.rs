@@ -40,8 +40,10 @@ fn variable(name: &str) -> Option<&str> {
 /// What is wrong with `app`.
 pub(super) fn flaws(app: &AppSpec) -> Vec<Flaw> {
     let mut found = Vec::new();
-    if !app.ready.starts_with('/') {
-        found.push(Flaw::at(["app", "ready"], "a path begins with /", "as \"/health\""));
+    for (key, path) in [("ready", Some(&app.ready)), ("events", app.events.as_ref())] {
+        if path.is_some_and(|path| !path.starts_with('/')) {
+            found.push(Flaw::at(["app", key], "a path begins with /", "as \"/health\""));
+        }
     }
     match (app.command.is_empty(), &app.url) {
         (false, None) => command_flaws(app, &mut found),

@@ -4,9 +4,11 @@
 mod client;
 mod compile;
 pub(super) mod connection;
+pub(super) mod events;
 mod extract;
 mod jar;
 pub(super) mod launch;
+pub(super) mod probe;
 mod program;
 mod redirect;
 mod request;
@@ -25,6 +27,7 @@ use tokio::time::Instant;
 
 pub use self::client::HttpClient;
 use self::client::{Application, Instance};
+use self::events::Listener;
 use self::sessions::Sessions;
 use super::description::Description;
 use super::driver::Driver;
@@ -119,11 +122,14 @@ fn unfit(store: &StoreSpec, ttl: bool) -> Vec<Unfit> {
 pub struct HttpTarget {
     application: Arc<Application>,
     processes: Vec<Arc<AppProcess>>,
+    /// Of each instance, if it tells its events.
+    events: Arc<[Listener]>,
     ready: String,
     described: String,
 }
 
 impl HttpTarget {
+    /// Must be called on a runtime.
     fn build(site: &Site) -> Result<Self, BuildError> {
         let description = site.description.as_ref().ok_or("the scenario has no [app]")?;
         let program = compile::program(description).map_err(|flaws| {
@@ -135,6 +141,11 @@ impl HttpTarget {
         };
         let Some(first) = instances.first() else { return Err("the application was not started".into()) };
         let host = first.address;
+        let listen = |path: &String| {
+            let each = (0..).zip(&instances);
+            each.map(|(number, at)| Listener::start(at.address, path, number, site.notes.clone())).collect()
+        };
+        let events = description.app.events.as_ref().map(listen).unwrap_or_default();
         let secrets = site.access.url.password().map(str::to_owned).into_iter().collect();
         let sessions = Arc::new(Sessions::new(site.sessions_per_user));
         let application = Application { instances, host, program, sessions, seed: site.seed, secrets };
@@ -147,7 +158,7 @@ impl HttpTarget {
             }
         };
         let ready = description.app.ready.clone();
-        Ok(Self { application: Arc::new(application), processes: site.apps.clone(), ready, described })
+        Ok(Self { application: Arc::new(application), processes: site.apps.clone(), events, ready, described })
     }
 
     async fn answers(&self) -> bool {
@@ -189,6 +200,9 @@ impl Target for HttpTarget {
     async fn rebuilt(&self) -> Result<Option<Self>, BuildError> {
         if self.processes.is_empty() {
             return Ok(None);
+        }
+        for instance in &*self.events {
+            instance.ask().await;
         }
         let mut renewed = JoinSet::new();
         for process in self.processes.clone() {

@@ -1,5 +1,8 @@
 //! The scenarios for any application: with session-server, and with a shop that reads a session and writes it back whole.
 
+use firedrill::history::{History, Note};
+use firedrill_storage::Event;
+
 use super::super::row::Failure::{Check, Gate};
 use super::super::row::{Row, shipped};
 
@@ -20,11 +23,20 @@ const TO_MEMORY: &[&str] = &[r#"deploy=[{ at = "1s", env = { USE_MEMORY_SESSIONS
 /// One row for each.
 pub fn rows() -> Vec<Row> {
     vec![
-        shipped("app-outage").passes("the_shop", &[SHOP]).fails(
-            "writes_of_the_outage_that_are_dropped",
-            DROPS,
-            &[LOST],
-        ),
+        shipped("app-outage")
+            .shows(|done| {
+                let notes = History::load(&done.dir().join("history.fdh")).unwrap().0.notes;
+                let events = notes.iter().filter_map(|note| match note {
+                    Note::Store { event, .. } => Some(event),
+                    _ => None,
+                });
+                let told: Vec<&Event> = events.collect();
+                let began = told.iter().any(|event| matches!(event, Event::FallbackStarted { .. }));
+                let ended = told.iter().any(|event| matches!(event, Event::FallbackEnded { .. }));
+                assert!(began && ended, "{told:?}");
+            })
+            .passes("the_shop", &[SHOP])
+            .fails("writes_of_the_outage_that_are_dropped", DROPS, &[LOST]),
         shipped("app-restart").passes("the_shop", &[SHOP]).fails("sessions_in_memory", TO_MEMORY, &[LOST]).shows(
             |done| {
                 let run = done.run();

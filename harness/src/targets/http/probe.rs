@@ -8,7 +8,7 @@ use http_body_util::Full;
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 
-use super::super::http::connection::{Connection, Reply};
+use super::connection::{Connection, Reply};
 
 /// Requests `path` from the application at `address` on a separate connection; `None` if no complete answer arrives
 /// `within` that time.
@@ -17,7 +17,7 @@ pub async fn ask(address: SocketAddr, path: &str, within: Duration) -> Option<(S
 }
 
 /// Like [`ask`], with the answer's headers.
-pub(super) async fn reply(address: SocketAddr, path: &str, within: Duration) -> Option<Reply> {
+pub(in crate::targets) async fn reply(address: SocketAddr, path: &str, within: Duration) -> Option<Reply> {
     let request = Request::get(path).header(HOST, address.to_string()).body(Full::default()).ok()?;
     tokio::time::timeout(within, Connection::to(address).call(request)).await.ok()?.ok()
 }

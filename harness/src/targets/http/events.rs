@@ -1,5 +1,5 @@
-//! The application's internal events, as it reports them: timestamped JSON lines from `GET /events`. The response comes
-//! as soon as there is an event, so almost nothing is lost when the process is killed.
+//! What an application's store goes through, as the application tells it: timestamped JSON lines from a path of its own. The
+//! response comes as soon as there is an event, so almost nothing is lost when the process is killed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,17 +23,20 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// Pause between two requests to an application that does not answer.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The header with the position to continue from.
+/// The header of an answer with the position to continue from.
 const NEXT: HeaderName = HeaderName::from_static("x-next");
 
-/// Listens to one application until dropped.
-pub(super) struct Listener {
+/// Listens to one instance of an application until dropped.
+pub(in crate::targets) struct Listener {
     asking: Arc<Asking>,
     task: JoinHandle<()>,
 }
 
 struct Asking {
     address: SocketAddr,
+    /// The path, with what a query continues.
+    path: String,
+    instance: u32,
     notes: Notes,
     /// The position to continue from. The lock allows one request at a time.
     next: Mutex<Option<String>>,
@@ -49,9 +52,11 @@ struct EventLine {
 }
 
 impl Listener {
-    /// Starts to listen to the application at `address`. Must be called on a runtime.
-    pub fn start(address: SocketAddr, notes: Notes) -> Self {
-        let asking = Arc::new(Asking { address, notes, next: Mutex::default() });
+    /// Starts to listen to the instance of this number at `address`, which tells its events under `path`. Must be called on a
+    /// runtime.
+    pub fn start(address: SocketAddr, path: &str, instance: u32, notes: Notes) -> Self {
+        let path = format!("{path}{}", if path.contains('?') { '&' } else { '?' });
+        let asking = Arc::new(Asking { address, path, instance, notes, next: Mutex::default() });
         let listening = Arc::clone(&asking);
         let task = tokio::spawn(async move {
             loop {
@@ -80,7 +85,7 @@ impl Asking {
     async fn ask(&self, wait_ms: u64) -> bool {
         let mut next = self.next.lock().await;
         let after = next.as_deref().unwrap_or_default();
-        let path = format!("/events?after={after}&wait_ms={wait_ms}");
+        let path = format!("{}after={after}&wait_ms={wait_ms}", self.path);
         let Some(reply) = probe::reply(self.address, &path, DEADLINE).await else { return false };
         if !reply.status.is_success() {
             return false;
@@ -88,7 +93,7 @@ impl Asking {
         let (now, wall) = (Instant::now(), SystemTime::now());
         for line in reply.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             match serde_json::from_slice::<EventLine>(line) {
-                Ok(EventLine { at_us, event }) => self.notes.store(instant(at_us, now, wall), 0, event),
+                Ok(EventLine { at_us, event }) => self.notes.store(instant(at_us, now, wall), self.instance, event),
                 Err(error) => tracing::warn!(%error, "an event of the application cannot be read"),
             }
         }
