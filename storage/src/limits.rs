@@ -150,11 +150,12 @@ impl<D: SessionData> Limited<D> {
         self.remembered(id).slid.is_some_and(|slid| self.clock.now().saturating_sub(slid) < nanos(every))
     }
 
-    /// The lifetime that a write of this data gives. [`StoreError::NotFound`], and no session, if it is too old.
+    /// The lifetime that a write of this data gives. [`StoreError::NotFound`] if it is too old; then its session ends, but not
+    /// another that has the id by now.
     async fn for_write(&self, id: &SessionId, data: &D, ttl: Duration) -> Result<Duration, StoreError> {
         match self.left(data.made_at(), ttl) {
             Some(ttl) => Ok(ttl),
-            None => self.end(id).await.and(Err(StoreError::NotFound)),
+            None => self.lifetime(id, ttl).await.and(Err(StoreError::NotFound)),
         }
     }
 

@@ -82,9 +82,12 @@ async fn what_is_too_old_is_ended_by_whatever_meets_it() {
         assert!(gone, "{use_of}");
         assert_eq!(free.get(&id, HOUR).await.unwrap().value, None, "{use_of}");
     }
-    // The id may be somebody else's session.
-    free.create(&id("a"), session(&id("a"), "ada"), HOUR).await.unwrap();
-    assert!(limited.create(&id("a"), aged(&id("a"), HOUR * 2), HOUR).await.is_err_and(not_found));
+    // The id may be another session's by now.
+    free.create(&id("a"), aged(&id("a"), Duration::ZERO), HOUR).await.unwrap();
+    let old = aged(&id("a"), HOUR * 2);
+    assert!(limited.create(&id("a"), old.clone(), HOUR).await.is_err_and(not_found));
+    assert!(limited.update(&id("a"), 1, old.clone(), HOUR).await.is_err_and(not_found));
+    assert!(limited.put(&id("a"), old, HOUR).await.is_err_and(not_found));
     assert!(free.get(&id("a"), HOUR).await.unwrap().value.is_some());
 }
 
