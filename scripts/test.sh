@@ -74,14 +74,14 @@ echo "a loop takes $took ms: $places places for drills"
 
 # Suites of the harness whose drills have the machine to themselves.
 alone() {
-    local -x FIREDRILL_TEST_PLACES=${FIREDRILL_TEST_PLACES:-$places} RUST_TEST_THREADS=$((places / 2))
+    local -x FIREDRILL_TEST_PLACES=${FIREDRILL_TEST_PLACES:-$places} RUST_TEST_THREADS=$((RUST_TEST_THREADS * places / 12))
     suites harness "$@"
 }
 
 # These mostly wait, for servers that start, stop and fail over: more of them run at once, unless a build takes the rest of the
 # machine and would hold their drills up.
 labs() {
-    [ -n "${TESTS_BESIDE:-}" ] || local -x FIREDRILL_TEST_PLACES=18 RUST_TEST_THREADS=12
+    [ -n "${TESTS_BESIDE:-}" ] || local -x FIREDRILL_TEST_PLACES=18 RUST_TEST_THREADS=$((2 * RUST_TEST_THREADS))
     suites harness labs
 }
 

@@ -25,12 +25,13 @@ pub struct Limits {
     /// The absolute timeout: a session ends this long after [`SessionData::made_at`], however often it is used. A lifetime
     /// (`ttl`) is the idle timeout beside it. Data that does not say when it was made is not limited.
     ///
-    /// A write of data that is older finds no session ([`StoreError::NotFound`]). Ages are told by this machine's wall clock. A [`touch`](SessionStore::touch) or an
-    /// [`append`](AppendStore::append) to a session that the process has not seen reads it first.
+    /// A write of data that is older finds no session ([`StoreError::NotFound`]). Ages are told by this machine's wall clock.
+    /// Within a lifetime of its end, and before the process has seen the session, a [`touch`](SessionStore::touch), a
+    /// [`rename`](SessionStore::rename) or an [`append`](AppendStore::append) reads it first.
     pub absolute: Option<Duration>,
-    /// A read that comes within this time after the process last extended the session does not extend it: it changes nothing
-    /// in Redis, so nothing is replicated or written to the append-only file. A session lives at least its lifetime less this
-    /// after its last use; half a lifetime at most counts.
+    /// A read that would extend the session by less than this, as far as the process knows, does not extend it: it changes
+    /// nothing in Redis, so nothing is replicated or written to the append-only file. A session lives at least its lifetime
+    /// less this after its last use; half a lifetime at most counts.
     pub slide_every: Option<Duration>,
     /// The most sessions of a user, as [`SessionData::user`] names them; 0 counts as 1. A process that meets a user's session
     /// for the first time in a create or a write ends those written the longest ago. In an outage it ends those that it knows;
@@ -69,8 +70,8 @@ struct Limited<D: SessionData> {
 /// What the process knows of a session that it has used.
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
-    /// When it last extended the session, by the store's clock.
-    slid: Option<u64>,
+    /// Until when it last let the session live, by the store's clock.
+    until: Option<u64>,
     /// When the session was made.
     made: Option<SystemTime>,
     /// A hash of the user for whom it was last counted.
@@ -96,8 +97,8 @@ impl<D: SessionData> Limited<D> {
             seen.insert(id.clone(), Seen::default());
         }
         if let Some(seen) = seen.get_mut(id) {
-            seen.used = now;
             change(seen);
+            seen.used = now;
         }
     }
 
@@ -139,15 +140,22 @@ impl<D: SessionData> Limited<D> {
         Ok(())
     }
 
-    fn extended(&self, id: &SessionId) {
-        let now = self.clock.now();
-        self.remember(id, |seen| seen.slid = Some(now));
+    /// The instant of the store's clock that is so far away.
+    fn after(&self, ttl: Duration) -> u64 {
+        self.clock.now().saturating_add(nanos(ttl))
     }
 
-    /// Whether the process extended the session so lately that a read need not.
+    fn extended(&self, id: &SessionId, ttl: Duration) {
+        let until = self.after(ttl);
+        self.remember(id, |seen| seen.until = Some(until));
+    }
+
+    /// Whether the process let the session live so long that a read need not extend it. One with a shorter lifetime still
+    /// shortens it.
     fn rests(&self, id: &SessionId, ttl: Duration) -> bool {
-        let Some(every) = self.limits.slide_every.map(|every| every.min(ttl / 2)) else { return false };
-        self.remembered(id).slid.is_some_and(|slid| self.clock.now().saturating_sub(slid) < nanos(every))
+        let Some(every) = self.limits.slide_every.map(|every| nanos(every.min(ttl / 2))) else { return false };
+        let wanted = self.after(ttl);
+        self.remembered(id).until.is_some_and(|until| until <= wanted && wanted - until < every)
     }
 
     /// The lifetime that a write of this data gives. [`StoreError::NotFound`] if it is too old; then its session ends, but not
@@ -160,9 +168,9 @@ impl<D: SessionData> Limited<D> {
     }
 
     /// Remembers what was written, and ends what its user has too many of.
-    async fn written(&self, id: &SessionId, made: Option<SystemTime>, user: Option<String>) {
-        let now = self.clock.now();
-        self.remember(id, |seen| (seen.slid, seen.made) = (Some(now), made));
+    async fn written(&self, id: &SessionId, ttl: Duration, made: Option<SystemTime>, user: Option<String>) {
+        let until = self.after(ttl);
+        self.remember(id, |seen| (seen.until, seen.made) = (Some(until), made));
         let (Some(most), Some(user)) = (self.limits.per_user, user) else { return };
         let hash = self.hasher.hash_one(&user);
         if self.remembered(id).counted == Some(hash) {
@@ -194,7 +202,7 @@ impl<D: SessionData> SessionStore<D> for Limited<D> {
         let ttl = self.left(data.made_at(), ttl).ok_or(StoreError::NotFound)?;
         let (made, user) = (data.made_at(), self.user(&data));
         let created = self.inner.create(id, data, ttl).await?;
-        self.written(id, made, user).await;
+        self.written(id, ttl, made, user).await;
         Ok(created)
     }
 
@@ -206,17 +214,16 @@ impl<D: SessionData> SessionStore<D> for Limited<D> {
             return Ok(found);
         };
         let made = session.data.made_at();
-        match self.left(made, ttl) {
-            None => {
-                self.end(id).await?;
-                return Ok(Acked { value: None, ..found });
-            }
+        let Some(left) = self.left(made, ttl) else {
+            self.end(id).await?;
+            return Ok(Acked { value: None, ..found });
+        };
+        if left < ttl && !rests {
             // The read gave it more than it has. If this fails, its next use still finds it too old.
-            Some(left) if left < ttl && !rests => drop(self.inner.touch(id, left).await),
-            Some(_) => {}
+            let _ = self.inner.touch(id, left).await;
         }
-        let slid = (!rests).then(|| self.clock.now());
-        self.remember(id, |seen| (seen.slid, seen.made) = (slid.or(seen.slid), made));
+        let until = (!rests).then(|| self.after(left));
+        self.remember(id, |seen| (seen.until, seen.made) = (until.or(seen.until), made));
         Ok(found)
     }
 
@@ -234,7 +241,7 @@ impl<D: SessionData> SessionStore<D> for Limited<D> {
         let ttl = self.for_write(id, &data, ttl).await?;
         let (made, user) = (data.made_at(), self.user(&data));
         let put = self.inner.put(id, data, ttl).await?;
-        self.written(id, made, user).await;
+        self.written(id, ttl, made, user).await;
         Ok(put)
     }
 
@@ -248,14 +255,16 @@ impl<D: SessionData> SessionStore<D> for Limited<D> {
         let ttl = self.for_write(id, &data, ttl).await?;
         let (made, user) = (data.made_at(), self.user(&data));
         let updated = self.inner.update(id, expected, data, ttl).await?;
-        self.written(id, made, user).await;
+        self.written(id, ttl, made, user).await;
         Ok(updated)
     }
 
     async fn touch(&self, id: &SessionId, ttl: Duration) -> Result<Acked<bool>, StoreError> {
         let Some(ttl) = self.lifetime(id, ttl).await? else { return Ok(Acked::primary(false)) };
         let touched = self.inner.touch(id, ttl).await?;
-        self.extended(id);
+        if touched.value {
+            self.extended(id, ttl);
+        }
         Ok(touched)
     }
 
@@ -264,8 +273,8 @@ impl<D: SessionData> SessionStore<D> for Limited<D> {
         let renamed = self.inner.rename(from, to, ttl).await?;
         let was = self.remembered(from);
         self.forget(from);
-        self.remember(to, |seen| (seen.made, seen.counted) = (was.made, was.counted));
-        self.extended(to);
+        let until = Some(self.after(ttl));
+        self.remember(to, |seen| *seen = Seen { until, ..was });
         Ok(renamed)
     }
 
@@ -304,7 +313,7 @@ impl<D: SessionData> AppendStore<D> for Limited<D> {
     async fn append(&self, id: &SessionId, item: D::Item, ttl: Duration) -> Result<Acked<Version>, StoreError> {
         let Some(ttl) = self.lifetime(id, ttl).await? else { return Err(StoreError::NotFound) };
         let appended = self.inner.append(id, item, ttl).await?;
-        self.extended(id);
+        self.extended(id, ttl);
         Ok(appended)
     }
 }

@@ -30,7 +30,8 @@ use crate::store::{
     Acked, AppendStore, Health, HealthStatus, ServedBy, Session, SessionId, SessionStore, Version, end_all,
 };
 
-/// How long memory keeps a copy of a session whose remaining life Redis does not say: this store never writes one.
+/// How long memory keeps what a [`peek`](SessionStore::peek) found where Redis names no remaining life. This store always
+/// sets one.
 const PEEKED_LIFE: Duration = Duration::from_secs(60);
 
 /// The settings of a [`Fallback`].

@@ -124,6 +124,10 @@ async fn reads_extend_a_session_only_as_often_as_they_are_told() {
     assert!(!extends(HOUR).await);
     clock.advance(Duration::from_millis(1));
     assert!(extends(HOUR).await);
+    // The last use gave it less than this one asks for.
+    store.touch(&id("a"), Duration::from_secs(10)).await.unwrap();
+    assert!(store.get(&id("a"), HOUR).await.unwrap().value.is_some());
+    assert!(lives(&server, "a") > 1_000_000);
     // With a lifetime of 40 s a read may not rest for 60.
     clock.advance(Duration::from_secs(20));
     shorten();
