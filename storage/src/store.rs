@@ -82,8 +82,8 @@ pub trait SessionStore<D: SessionData>: Send + Sync + 'static {
     /// session.
     async fn get(&self, id: &SessionId, ttl: Duration) -> Result<Acked<Option<Session<D>>>, StoreError>;
 
-    /// Reads a session and leaves its lifetime as it is: for what is no visit of its user, such as a list of devices or a job.
-    /// `None`: no such session.
+    /// Reads a session and leaves its lifetime as it is: for a list of devices or a nightly job, which are not visits by its
+    /// user. `None`: no such session.
     async fn peek(&self, id: &SessionId) -> Result<Acked<Option<Session<D>>>, StoreError>;
 
     /// Writes a session whole, whatever was there: creates it or overwrites it.

@@ -79,7 +79,7 @@ fn panel(id: &str, title: &str, remark: &str) -> Markup {
                     span .quiet { (remark) }
                 }
             }
-            div .plot id=(id) role="img" aria-label="Nothing is known yet" {}
+            div .plot id=(id) role="img" aria-label="No data yet" {}
         }
     }
 }

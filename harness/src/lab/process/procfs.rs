@@ -102,7 +102,7 @@ fn processors_in(stat: &str) -> Option<ProcessorTime> {
 }
 
 /// Attempts to connect to an address of this machine that hang now: sockets of this network namespace in SYN-SENT
-/// (proc(5), `/proc/net/tcp`). To an unspecified address belong the attempts to its port at every address.
+/// (proc(5), `/proc/net/tcp`). An unspecified address stands for all: only the port counts.
 pub fn attempts_to(address: SocketAddr) -> u64 {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     tables

@@ -34,7 +34,7 @@ pub(in crate::targets) struct Listener {
 
 struct Asking {
     address: SocketAddr,
-    /// The path, with what a query continues.
+    /// The path, up to the parameters that each request adds.
     path: String,
     instance: u32,
     notes: Notes,

@@ -43,10 +43,10 @@ impl Extract {
             sources.push(Source::Json(path));
         }
         if let Some(selector) = &spec.css {
-            let selector = Selector::parse(selector).map_err(|_| ("css", "no CSS selector".to_owned()))?;
+            let selector = Selector::parse(selector).map_err(|_| ("css", "not a CSS selector".to_owned()))?;
             sources.push(Source::Css(selector, spec.attribute.clone()));
         } else if spec.attribute.is_some() {
-            return Err(("attribute", "of which element? Name it by `css`".to_owned()));
+            return Err(("attribute", "which element's attribute? Name the element with `css`".to_owned()));
         }
         if let Some(name) = &spec.header {
             let name = HeaderName::try_from(name.as_str()).map_err(|_| ("header", "no name of a header".to_owned()))?;

@@ -85,7 +85,7 @@ impl Kind for HttpKind {
     }
 
     async fn build(&self, site: Site) -> Result<Arc<dyn Driver>, BuildError> {
-        Ok(Arc::new(HttpTarget::build(&site)?))
+        Ok(Arc::new(HttpTarget::build(&site)?.listening(&site)))
     }
 }
 
@@ -129,7 +129,6 @@ pub struct HttpTarget {
 }
 
 impl HttpTarget {
-    /// Must be called on a runtime.
     fn build(site: &Site) -> Result<Self, BuildError> {
         let description = site.description.as_ref().ok_or("the scenario has no [app]")?;
         let program = compile::program(description).map_err(|flaws| {
@@ -141,11 +140,6 @@ impl HttpTarget {
         };
         let Some(first) = instances.first() else { return Err("the application was not started".into()) };
         let host = first.address;
-        let listen = |path: &String| {
-            let each = (0..).zip(&instances);
-            each.map(|(number, at)| Listener::start(at.address, path, number, site.notes.clone())).collect()
-        };
-        let events = description.app.events.as_ref().map(listen).unwrap_or_default();
         let secrets = site.access.url.password().map(str::to_owned).into_iter().collect();
         let sessions = Arc::new(Sessions::new(site.sessions_per_user));
         let application = Application { instances, host, program, sessions, seed: site.seed, secrets };
@@ -158,7 +152,23 @@ impl HttpTarget {
             }
         };
         let ready = description.app.ready.clone();
-        Ok(Self { application: Arc::new(application), processes: site.apps.clone(), events, ready, described })
+        Ok(Self {
+            application: Arc::new(application),
+            processes: site.apps.clone(),
+            events: Arc::default(),
+            ready,
+            described,
+        })
+    }
+
+    /// Notes from now on what each instance tells of its store, if it does. Must be called on a runtime.
+    fn listening(self, site: &Site) -> Self {
+        let Some(path) = site.description.as_ref().and_then(|description| description.app.events.as_deref()) else {
+            return self;
+        };
+        let each = (0..).zip(&self.application.instances);
+        let listeners = each.map(|(number, at)| Listener::start(at.address, path, number, site.notes.clone()));
+        Self { events: listeners.collect(), ..self }
     }
 
     async fn answers(&self) -> bool {
