@@ -17,8 +17,9 @@ const LOST: Failure = Check("lost-writes");
 /// Asks for the checker that looks whether a version is given twice.
 const VERSIONS: &str = "checks.versions=valid";
 
-/// Enough of an outage of Redis to show what a store does while it lasts.
-const SHORT: &str = "load.for=5s";
+/// Enough of an outage of Redis to show what a store does while it lasts. The store may pause for a second before it
+/// connects again, and a second without failures must follow within the load.
+const SHORT: &str = "load.for=6s";
 const SHORT_FAULT: &str = r#"fault=[{ kind = "proxy.down", at = "1s", for = "2s" }]"#;
 
 /// A row for each.
