@@ -20,6 +20,11 @@ pub trait Registered: Sync + 'static {
         None
     }
 
+    /// What to write instead of a name that earlier releases knew.
+    fn instead_of(_name: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Its name in scenarios: kebab-case, unique in the registry.
     fn name(&self) -> &'static str;
 
@@ -94,6 +99,9 @@ impl<'de, T: Registered + ?Sized> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = Cow::<'de, str>::deserialize(deserializer)?;
         Self::find(&name).ok_or_else(|| {
+            if let Some(instead) = T::instead_of(&name) {
+                return serde::de::Error::custom(format!("there is no `{name}` any more: {instead}"));
+            }
             let known: Vec<String> = T::all().iter().map(|thing| format!("`{}`", thing.name())).collect();
             serde::de::Error::custom(format!("unknown variant `{name}`, expected one of {}", known.join(", ")))
         })

@@ -139,6 +139,8 @@ pub enum Ability {
     Instances,
     /// It reaches Redis by TLS.
     Tls,
+    /// It encrypts its sessions where `store.encryption` says so.
+    Encryption,
     /// It finds its way among several servers, and as a user of few rights.
     Topologies,
 }
@@ -163,6 +165,7 @@ impl Ability {
             Ability::Defects => "has no place for a planted defect",
             Ability::Instances => "is one process in a drill",
             Ability::Tls => "speaks plain TCP only",
+            Ability::Encryption => "does not encrypt its sessions",
             Ability::Topologies => "reaches one server without TLS only",
         }
     }

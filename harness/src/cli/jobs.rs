@@ -114,11 +114,11 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::scenario::{Source, parse, shipped};
+    use crate::scenario::{parse, shipped};
 
     fn room(scenario: &str) -> Room {
         let shipped = shipped().iter().find(|shipped| shipped.name == scenario).unwrap();
-        let scenario = parse(&Source { name: scenario.to_owned(), text: shipped.text.to_owned() }, &[]).unwrap();
+        let scenario = parse(&shipped.source(), &[]).unwrap();
         Room::of(&Plan::of(scenario, 7).unwrap())
     }
 

@@ -37,7 +37,7 @@ pub fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
     if let (true, Some((message, help))) = (url.is_tls(), plan.scenario.lacks(Ability::Tls)) {
         return Err(DrillError::Unfit(message, help));
     }
-    if plan.scenario.description().is_some_and(|app| app.is_started() && !app.names_prefix()) {
+    if plan.scenario.description().is_some_and(|app| app.is_started() && !app.names("prefix")) {
         let message = "the application would write keys of its own names into a Redis that others use";
         let help = "give it {{prefix}} as the prefix of its keys, in [app.env], or leave --redis out";
         return Err(DrillError::Unfit(message.into(), help.into()));
@@ -64,10 +64,11 @@ pub fn fits_external(plan: &Plan, url: &RedisUrl) -> Result<(), DrillError> {
 
 /// Removes the gates and situations from `scenario` that its target reports nothing for, and returns their keys.
 pub fn leave_out(scenario: &mut Scenario) -> Vec<String> {
-    let (target, mut left_out) = (scenario.target.kind, Vec::new());
+    let mut left_out = Vec::new();
+    let asked = scenario.clone();
     scenario.gates.retain(|gate| {
         let reported = match gate.of.row().needs {
-            Need::Target(ability) => target.abilities().contains(&ability),
+            Need::Target(ability) => asked.has(ability),
             _ => true,
         };
         if !reported {
@@ -76,7 +77,7 @@ pub fn leave_out(scenario: &mut Scenario) -> Vec<String> {
         reported
     });
     scenario.situations.retain(|stated| {
-        let reported = stated.of.row().ability.is_none_or(|ability| target.abilities().contains(&ability));
+        let reported = stated.of.row().ability.is_none_or(|ability| asked.has(ability));
         if !reported {
             left_out.push(stated.key.clone());
         }

@@ -250,12 +250,14 @@ impl Drill {
             Redis::Choice(choice) => choice.clone(),
         };
         let mut left_out = Vec::new();
+        let described = source.is_for_any_application() && sets.iter().any(Override::is_application);
         let scenario = parse_with(&source, &sets, |scenario| {
             if let Some((kind, _)) = &self.target {
                 scenario.target.kind = *kind;
-                if matches!(self.source, From::Shipped(_)) {
-                    left_out = leave_out(scenario);
-                }
+            }
+            // A shipped scenario asks its own target for more than another one may report.
+            if described || (self.target.is_some() && matches!(self.source, From::Shipped(_))) {
+                left_out = leave_out(scenario);
             }
         })?;
         // 32 bits are enough to distinguish drills, and short enough to read out loud.

@@ -28,12 +28,6 @@ use crate::scenario::LabKind;
 use crate::target::Ability;
 use crate::targets::{LaunchSite, Site};
 
-/// The time limit for the application's start.
-const APP_DEADLINE: Duration = Duration::from_secs(30);
-
-/// The time limit for its orderly end in a rolling restart.
-const APP_GRACE: Duration = Duration::from_secs(10);
-
 /// How long connections of a target that is gone may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -328,14 +322,19 @@ async fn apps(
         url,
         prefix: lab.prefix().as_str(),
     };
-    let Some(launch) = scenario.target.kind.launch(&site) else { return Ok(Vec::new()) };
-    let start_deadline = scenario.app.as_ref().map_or(APP_DEADLINE, |app| app.within.0);
-    let (of, grace) = scenario.app.as_ref().map_or((1, APP_GRACE), |app| (app.instances.get(), app.grace.0));
+    let (Some(command), Some(app)) = (scenario.target.kind.launch(&site), &scenario.app) else { return Ok(Vec::new()) };
+    let of = app.instances.get();
     let mut starts = JoinSet::new();
     for number in 1..=of {
-        let (launch, hosts) = (launch.clone(), hosts.clone());
-        let (binary, logs, instance) = (order.session_server.clone(), order.dir.clone(), (number, of));
-        let config = AppConfig { binary, launch, hosts, instance, logs, start_deadline, grace };
+        let config = AppConfig {
+            binary: order.session_server.clone(),
+            command: command.clone(),
+            instance: (number, of),
+            hosts: hosts.clone(),
+            logs: order.dir.clone(),
+            start_deadline: app.within.0,
+            grace: app.grace.0,
+        };
         starts.spawn(async move { (number, AppProcess::start(config).await) });
     }
     let mut started = starts.join_all().await;

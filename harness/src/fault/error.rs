@@ -36,7 +36,7 @@ pub enum FaultError {
         why: String,
     },
     /// The fault hits the application, but the drill drives none.
-    #[error("{fault} hits the application: it needs [target] kind = \"app\"")]
+    #[error("{fault} hits the application: it needs an application that the drill starts: app.command")]
     NoApp {
         /// The fault's kind.
         fault: &'static str,

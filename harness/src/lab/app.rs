@@ -1,6 +1,5 @@
-//! The application under drill, a child process on a loopback port that stays the same across kills and restarts:
-//! `session-server`, or the command of a scenario's `[app]`. It is configured only by what its launch says, and it never
-//! outlives the harness.
+//! The application under drill, a child process on a loopback port that stays the same across kills and restarts: the command of
+//! a scenario's `[app]`. It is configured only by what its launch says, and it never outlives the harness.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -14,38 +13,36 @@ use parking_lot::Mutex;
 
 use super::error::{LabError, Missing, ServerError};
 use super::own_hosts::OwnHosts;
-use super::process::{Output, Printed, Program, Readiness, ServerChild, ServerProcess, Supervised, on_free_port};
+use super::process::{Output, Program, Readiness, ServerChild, ServerProcess, Supervised, on_free_port};
 use super::redis::in_path;
 use super::status::status;
 
 /// Names the binary if no option does.
 pub const SESSION_SERVER_VARIABLE: &str = "FIREDRILL_SESSION_SERVER";
 
-/// The binary's name, also used in errors and for its log.
+/// The program of this name is the binary that comes with Firedrill.
 const SESSION_SERVER: &str = "session-server";
 
-/// The name of an application that a scenario describes, in errors and for its log.
-const DESCRIBED: &str = "app";
+/// What the application is called in errors and for its log.
+const NAME: &str = "app";
 
-/// The start of the first line of `session-server` on stdout once it listens.
-const GREETING: &str = "listening on http://";
+/// The variables it inherits from the harness: the log level, the system's trusted authorities, and what it needs to find its
+/// interpreter, its packages and a place for temporary files.
+const INHERITED: [&str; 11] = [
+    "RUST_LOG",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+];
 
-/// The variables it inherits from the harness: the log level and the system's trusted authorities.
-const INHERITED: [&str; 3] = ["RUST_LOG", "SSL_CERT_FILE", "SSL_CERT_DIR"];
-
-/// What a command needs beyond these to find its interpreter, its packages and a place for temporary files.
-const INHERITED_BY_COMMANDS: [&str; 8] = ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV"];
-
-/// How an application is started. May hold secrets, so this type has no Debug.
-#[derive(Clone)]
-pub enum AppLaunch {
-    /// `session-server`, with its whole environment except `PORT` and `BIND_ADDRESS`.
-    SessionServer(Vec<(&'static str, String)>),
-    /// A command of the scenario's.
-    Command(AppCommand),
-}
-
-/// The command of a scenario's `[app]`.
+/// The command of a scenario's `[app]`. May hold secrets, so this type has no Debug.
 #[derive(Clone)]
 pub struct AppCommand {
     /// Program, arguments and environment of a start.
@@ -80,7 +77,7 @@ pub struct AppConfig {
     /// The `session-server` binary; [`AppProcess::find`] looks for it if none is named.
     pub binary: Option<PathBuf>,
     /// What to start.
-    pub launch: AppLaunch,
+    pub command: AppCommand,
     /// Which instance of how many it is, from 1.
     pub instance: (u32, u32),
     /// The hosts file that it finds, if not the machine's.
@@ -105,23 +102,13 @@ pub struct AppProcess {
 
 /// What a start needs.
 struct Application {
-    kind: Started,
+    command: AppCommand,
+    /// The program, if it is not the one that the command names.
+    found: Option<PathBuf>,
     port: u16,
     instance: u32,
     deployed: Mutex<Vec<(String, String)>>,
     hosts: Option<Arc<OwnHosts>>,
-}
-
-enum Started {
-    SessionServer {
-        binary: PathBuf,
-        environment: Vec<(&'static str, String)>,
-    },
-    /// A command, and the program if it is not the one that the command names.
-    Command {
-        command: AppCommand,
-        program: Option<PathBuf>,
-    },
 }
 
 impl Application {
@@ -150,38 +137,21 @@ impl AppProcess {
     /// [`Missing::NoSessionServer`] before anything is started; [`ServerError::Exited`] and [`ServerError::NotReady`]
     /// with the end of the log.
     pub async fn start(config: AppConfig) -> Result<Self, LabError> {
-        let needs_binary = match &config.launch {
-            AppLaunch::SessionServer(_) => true,
-            AppLaunch::Command(AppCommand { line, .. }) => {
-                let start = AppStart { port: 0, instance: config.instance.0, deployed: &[] };
-                line(&start).argv.first().is_some_and(|program| program == SESSION_SERVER)
-            }
-        };
-        let binary = needs_binary.then(|| Self::find(config.binary.as_deref())).transpose()?;
+        let start = AppStart { port: 0, instance: config.instance.0, deployed: &[] };
+        let is_ours = (config.command.line)(&start).argv.first().is_some_and(|program| program == SESSION_SERVER);
+        let found = is_ours.then(|| Self::find(config.binary.as_deref())).transpose()?;
         let prepare = |port| {
-            let (name, kind) = match (&config.launch, &binary) {
-                (AppLaunch::SessionServer(environment), Some(binary)) => {
-                    let (binary, environment) = (binary.clone(), environment.clone());
-                    (SESSION_SERVER, Started::SessionServer { binary, environment })
-                }
-                (AppLaunch::Command(command), program) => {
-                    (DESCRIBED, Started::Command { command: command.clone(), program: program.clone() })
-                }
-                (AppLaunch::SessionServer(_), None) => {
-                    return Err(LabError::Missing(Missing::NoSessionServer { looked: "nowhere".to_owned() }));
-                }
-            };
             let (instance, of) = config.instance;
             let (file, called) = match of {
-                1 => (name.to_owned(), "the application".to_owned()),
-                _ => (format!("{name}-{instance}"), format!("instance {instance} of the application")),
+                1 => (NAME.to_owned(), "the application".to_owned()),
+                _ => (format!("{NAME}-{instance}"), format!("instance {instance} of the application")),
             };
             let in_logs = |ending: &str| config.logs.join(format!("{file}.{ending}"));
             let output = Output { out: in_logs("out"), log: in_logs("log") };
             let printed = vec![output.log.clone(), output.out.clone()];
-            let child = ServerChild::new(name, output, config.start_deadline);
-            let child = if matches!(kind, Started::Command { .. }) { child.forking() } else { child };
-            let program = Application { kind, port, instance, hosts: config.hosts.clone(), deployed: Mutex::default() };
+            let child = ServerChild::new(NAME, output, config.start_deadline).forking();
+            let (command, found, hosts) = (config.command.clone(), found.clone(), config.hosts.clone());
+            let program = Application { command, found, port, instance, hosts, deployed: Mutex::default() };
             Ok(Self { child, program, printed, requests: Arc::default(), called, grace: config.grace })
         };
         on_free_port(prepare, |app| (&app.child, &app.program)).await
@@ -242,64 +212,31 @@ impl AppProcess {
 #[async_trait::async_trait]
 impl Program for Application {
     fn command(&self) -> Command {
-        let inherited = |names: &[&'static str]| -> Vec<(&'static str, std::ffi::OsString)> {
-            names.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))).collect()
+        let AppCommand { line, folder, .. } = &self.command;
+        let deployed = self.deployed.lock().clone();
+        let start = AppStart { port: self.port, instance: self.instance, deployed: &deployed };
+        let CommandLine { argv, environment } = line(&start);
+        let program = argv.first().map_or("", String::as_str);
+        // A path is the folder's, a bare name is looked up in PATH.
+        let mut command = match &self.found {
+            Some(found) => Command::new(found),
+            None if program.contains('/') => Command::new(folder.join(program)),
+            None => Command::new(program),
         };
         // Redis variables in the harness's environment configure the harness, not the application.
-        let mut command = match &self.kind {
-            Started::SessionServer { binary, environment } => {
-                let mut command = Command::new(binary);
-                command
-                    .env_clear()
-                    .envs(inherited(&INHERITED))
-                    .envs(environment.iter().map(|(name, value)| (name, value)))
-                    .env("BIND_ADDRESS", Ipv4Addr::LOCALHOST.to_string())
-                    .env("PORT", self.port.to_string());
-                command
-            }
-            Started::Command { command: AppCommand { line, folder, .. }, program: found } => {
-                let deployed = self.deployed.lock().clone();
-                let start = AppStart { port: self.port, instance: self.instance, deployed: &deployed };
-                let CommandLine { argv, environment } = line(&start);
-                let program = argv.first().map_or("", String::as_str);
-                // A path is the folder's, a bare name is looked up in PATH.
-                let mut command = match found {
-                    Some(found) => Command::new(found),
-                    None if program.contains('/') => Command::new(folder.join(program)),
-                    None => Command::new(program),
-                };
-                command
-                    .args(argv.iter().skip(1))
-                    .current_dir(folder)
-                    .env_clear()
-                    .envs(inherited(&INHERITED))
-                    .envs(inherited(&INHERITED_BY_COMMANDS))
-                    .envs(environment);
-                command
-            }
-        };
+        let inherited = INHERITED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        command.args(argv.iter().skip(1)).current_dir(folder).env_clear().envs(inherited).envs(environment);
         if let Some(hosts) = &self.hosts {
             hosts.put_before(&mut command);
         }
         command
     }
 
-    /// `session-server` is ready once its first line names the address it listens on, a command once it answers.
-    async fn readiness(&self, _: u32, printed: &Printed<'_>) -> Readiness {
-        match &self.kind {
-            Started::SessionServer { .. } => {
-                let said = printed.text();
-                let Some((line, _)) = said.split_once('\n') else { return Readiness::NotYet };
-                let expected = format!("{GREETING}{}", self.address());
-                match line.trim_end() == expected {
-                    true => Readiness::Ready,
-                    false => Readiness::Wrong(format!("its first line is not `{expected}` but `{line}`")),
-                }
-            }
-            Started::Command { command: AppCommand { ready, .. }, .. } => match status(self.address(), ready).await {
-                Some(100..500) => Readiness::Ready,
-                _ => Readiness::NotYet,
-            },
+    /// It is ready once it answers.
+    async fn readiness(&self, _: u32) -> Readiness {
+        match status(self.address(), &self.command.ready).await {
+            Some(100..500) => Readiness::Ready,
+            _ => Readiness::NotYet,
         }
     }
 }
@@ -337,17 +274,27 @@ mod tests {
     use super::*;
     use crate::lab::ProcessState;
 
-    /// A shell script that stands in for the binary.
-    fn config(folder: &Path, script: &str) -> AppConfig {
-        let binary = folder.join("app");
-        std::fs::write(folder.join("script"), format!("#!/bin/sh\n{script}\n")).unwrap();
-        // A child of another test would inherit a file that this process writes, and the system runs no such file.
-        let installed =
-            Command::new("install").args(["-m", "755"]).args([&folder.join("script"), &binary]).status().unwrap();
-        assert!(installed.success(), "{installed}");
+    /// A server in Python that answers every request.
+    const ANSWERS: &str = r#"
+import http.server, os, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(204); self.end_headers()
+    def log_message(self, *_): pass
+server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer)
+"#;
+
+    /// The shell runs `script`, in which `$SERVE` is [`ANSWERS`] followed by `then`.
+    fn config(folder: &Path, then: &str, script: &str) -> AppConfig {
+        std::fs::write(folder.join("server.py"), format!("{ANSWERS}{then}\n")).unwrap();
+        let script = script.replace("$SERVE", "python3 server.py $PORT");
+        let line = move |start: &AppStart<'_>| CommandLine {
+            argv: ["sh", "-c", &script].map(str::to_owned).to_vec(),
+            environment: vec![("PORT".to_owned(), start.port.to_string())],
+        };
         AppConfig {
-            binary: Some(binary),
-            launch: AppLaunch::SessionServer(vec![("GREETING", "listening on http://127.0.0.1".to_owned())]),
+            binary: None,
+            command: AppCommand { line: Arc::new(line), folder: folder.to_owned(), ready: "/".to_owned() },
             instance: (1, 1),
             hosts: None,
             logs: folder.to_owned(),
@@ -355,6 +302,8 @@ mod tests {
             grace: Duration::from_secs(20),
         }
     }
+
+    const FOREVER: &str = "server.serve_forever()";
 
     #[test]
     fn the_binary_is_the_named_one_or_the_one_beside_the_command_or_in_path() {
@@ -376,7 +325,7 @@ mod tests {
     #[tokio::test]
     async fn it_is_killed_and_started_again_at_the_same_port_with_the_same_environment() {
         let folder = tempfile::tempdir().unwrap();
-        let app = AppProcess::start(config(folder.path(), "echo $GREETING:$PORT\nsleep 60")).await.unwrap();
+        let app = AppProcess::start(config(folder.path(), FOREVER, "exec $SERVE")).await.unwrap();
         let (address, first) = (app.address(), app.pid().unwrap());
         app.kill().await.unwrap();
         assert_eq!(app.state(), ProcessState::Dead);
@@ -395,12 +344,13 @@ mod tests {
     #[tokio::test]
     async fn it_is_asked_to_end_before_it_is_killed_and_started_again() {
         let folder = tempfile::tempdir().unwrap();
-        let polite = AppProcess::start(config(folder.path(), "echo $GREETING:$PORT\nsleep 60")).await.unwrap();
+        let polite = AppProcess::start(config(folder.path(), FOREVER, "exec $SERVE")).await.unwrap();
         let first = polite.pid();
         assert!(polite.restart(&IndexMap::new()).await.unwrap());
         assert!(polite.pid().is_some() && polite.pid() != first);
         drop(polite);
-        let stubborn = config(folder.path(), "trap '' TERM\necho $GREETING:$PORT\nsleep 60");
+        let stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); server.serve_forever()";
+        let stubborn = config(folder.path(), stubborn, "exec $SERVE");
         let stubborn = AppConfig { grace: Duration::from_millis(50), ..stubborn };
         let stubborn = AppProcess::start(stubborn).await.unwrap();
         assert!(!stubborn.restart(&IndexMap::new()).await.unwrap());
@@ -410,62 +360,32 @@ mod tests {
     #[tokio::test]
     async fn an_application_that_is_starting_another_program_is_stopped_too() {
         let folder = tempfile::tempdir().unwrap();
-        // After its first line the shell starts `sleep` by vfork(2), in which one of three is met.
-        let app = AppProcess::start(config(folder.path(), "echo $GREETING:$PORT\nsleep 60")).await.unwrap();
-        for _ in 0..10 {
+        // The shell starts each program by vfork(2), in which one of three is met.
+        let busy = "$SERVE & while :; do sleep 0.002; done";
+        let app = AppProcess::start(config(folder.path(), FOREVER, busy)).await.unwrap();
+        for _ in 0..20 {
             app.pause().await.unwrap();
             assert_eq!(app.state(), ProcessState::Stopped);
-            app.renew().await.unwrap();
+            app.resume().await.unwrap();
         }
     }
 
     #[tokio::test]
-    async fn an_application_that_exits_is_reported_with_its_log_and_one_with_another_first_line_is_refused() {
+    async fn an_application_that_exits_is_reported_with_its_log() {
         let folder = tempfile::tempdir().unwrap();
-        let start = |script: &str| AppProcess::start(config(folder.path(), script));
-        let error = start("echo SESSION_SECRET is missing >&2; exit 2").await.err().unwrap().to_string();
-        assert!(error.contains("session-server ended") && error.contains("SESSION_SECRET is missing"), "{error}");
-        let error = start("echo hello; sleep 60").await.err().unwrap().to_string();
-        assert!(error.contains("`hello`"), "{error}");
+        let exits = config(folder.path(), "", "echo SESSION_SECRET is missing >&2; exit 2");
+        let error = AppProcess::start(exits).await.err().unwrap().to_string();
+        assert!(error.contains("app ended") && error.contains("SESSION_SECRET is missing"), "{error}");
     }
 
-    /// A server in Python that answers every request, in a child of the process that is started.
-    const FORKS: &str = r#"
-import http.server, os, sys
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(204); self.end_headers()
-    def log_message(self, *_): pass
-server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer)
-if os.fork() == 0:
-    open(os.environ["CHILD"], "w").write(str(os.getpid()))
-    server.serve_forever()
-os.wait()
-"#;
-
     #[tokio::test]
-    async fn a_command_is_ready_once_it_answers_and_takes_its_children_with_it() {
+    async fn an_application_takes_its_children_with_it() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("server.py"), FORKS).unwrap();
-        let child = folder.path().join("child").display().to_string();
-        let line = move |start: &AppStart<'_>| CommandLine {
-            argv: ["python3", "server.py", &start.port.to_string()].map(str::to_owned).to_vec(),
-            environment: vec![("CHILD".to_owned(), child.clone())],
-        };
-        let command = AppCommand { line: Arc::new(line), folder: folder.path().to_owned(), ready: "/".to_owned() };
-        let launch = AppLaunch::Command(command);
-        let (logs, limit) = (folder.path().to_owned(), Duration::from_secs(20));
-        let app = AppProcess::start(AppConfig {
-            binary: None,
-            launch,
-            hosts: None,
-            instance: (1, 1),
-            logs,
-            start_deadline: limit,
-            grace: limit,
-        })
-        .await
-        .unwrap();
+        let forks = "if os.fork() == 0:
+    open('child', 'w').write(str(os.getpid()))
+    server.serve_forever()
+os.wait()";
+        let app = AppProcess::start(config(folder.path(), forks, "exec $SERVE")).await.unwrap();
         assert_eq!(status(app.address(), "/").await, Some(204));
         let worker = || -> u32 { std::fs::read_to_string(folder.path().join("child")).unwrap().parse().unwrap() };
         let gone = async |pid: u32| {

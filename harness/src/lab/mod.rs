@@ -42,7 +42,7 @@ pub use self::redis::{
 };
 pub use access::Access;
 pub use admin::{Admin, RedisInfo};
-pub use app::{AppCommand, AppConfig, AppLaunch, AppProcess, AppStart, CommandLine, SESSION_SERVER_VARIABLE};
+pub use app::{AppCommand, AppConfig, AppProcess, AppStart, CommandLine, SESSION_SERVER_VARIABLE};
 pub use append_file::{AppendFile, Length as AofLength};
 pub use authority::{Authority, Certified};
 pub use certificates::{Certificates, Presented};

@@ -50,15 +50,15 @@ pub static ROWS: [Row; 35] = [
         "app.memory",
         Bytes,
         Need::Target(Ability::Process),
-        "the most resident memory of the application (`kind = \"app\"`)",
+        "the most resident memory of the application",
         |measured, _| measured.most(|sample| sample.process_rss_bytes),
     ),
     sampled(
         "process.memory-growth",
         Bytes,
         Need::Nothing,
-        "growth of resident memory per minute of the load, by a straight line through all samples: of the application \
-         (`kind = \"app\"`), else of the harness, which holds the store and what it records of the load",
+        "growth of resident memory per minute of the load, by a straight line through all samples: of the application, \
+         else of the harness, which holds the store and what it records of the load",
         |measured, _| measured.memory_growth(),
     ),
     sampled("redis.memory", Bytes, Need::Nothing, "the most memory that Redis used", |measured, _| {
@@ -92,7 +92,8 @@ pub static ROWS: [Row; 35] = [
             Rate,
             Need::Nothing,
             "the most attempts to connect to Redis in a second, by the target's own count or the fault proxy's; in a \
-             scenario with faults, at most 100/s unless a gate says otherwise (targets `store` and `app`)",
+             scenario with faults, at most 100/s unless a gate says otherwise (the `store` target, \
+             and an application that takes `{{store.timeout}}`)",
             |measured, _| measured.connection_attempts(),
         )
     },
@@ -103,7 +104,7 @@ pub static ROWS: [Row; 35] = [
             "app.log-lines",
             Rate,
             Need::Target(Ability::Process),
-            "the most lines that the application (`kind = \"app\"`) wrote to its log and output in a second; in a \
+            "the most lines that the application wrote to its log and output in a second; in a \
              scenario with faults, at most 100/s unless a gate says otherwise; not measured if `RUST_LOG` is set",
             |measured, _| measured.busiest(|sample| sample.log_lines),
         )

@@ -9,7 +9,8 @@ use super::error::{Invalid, ScenarioError};
 use super::secrets;
 use crate::history::OpKind;
 
-/// The application that the shipped scenarios for any application drill where no other is given.
+/// The application that comes with Firedrill, which the shipped scenarios for any application drill where no other is given.
+const SHIPPED: &str = "session-server";
 const SESSION_SERVER: &str = include_str!("../../scenarios/apps/session-server.toml");
 
 /// The description of an application: a scenario of its own, or only these two tables.
@@ -23,11 +24,14 @@ pub(super) struct Application {
 }
 
 impl Application {
-    /// Reads the file at `path`.
+    /// Reads the file at `path`. `session-server` is the shipped one.
     ///
     /// # Errors
     /// [`ScenarioError::Unreadable`].
     pub(super) fn read(path: &Path) -> Result<Self, ScenarioError> {
+        if path == Path::new(SHIPPED) {
+            return Ok(Self::session_server());
+        }
         let name = path.display().to_string();
         match std::fs::read_to_string(path) {
             Ok(text) => Ok(Self { name, folder: folder_of(path).to_owned(), text }),
@@ -37,8 +41,7 @@ impl Application {
 
     /// The shipped one.
     pub(super) fn session_server() -> Self {
-        let name = "session-server.toml".to_owned();
-        Self { name, folder: PathBuf::from("."), text: SESSION_SERVER.to_owned() }
+        Self { name: SHIPPED.to_owned(), folder: PathBuf::from("."), text: SESSION_SERVER.to_owned() }
     }
 
     /// Its file, as given.

@@ -111,15 +111,21 @@ impl Scenario {
 
     /// Why something that needs `ability` cannot be asked of its target, and what to do instead; `None` if it can.
     pub fn lacks(&self, ability: Ability) -> Option<(String, String)> {
-        let runs_elsewhere = self.description().is_some_and(|description| !description.is_started());
-        match ability {
-            Ability::Process | Ability::HostName if runs_elsewhere => {
-                let message = "the application at app.url is not the drill's own process";
-                Some((message.to_owned(), "let the drill start it: app.command".to_owned()))
-            }
-            Ability::Expiry if self.description().is_some_and(|description| description.names_ttl()) => None,
-            ability => self.target.kind.lacks(ability),
+        let kind = self.target.kind;
+        let Some(description) = self.description() else { return kind.lacks(ability) };
+        if matches!(ability, Ability::Process | Ability::HostName) && !description.is_started() {
+            let message = "the application at app.url is not the drill's own process";
+            return Some((message.to_owned(), "let the drill start it: app.command".to_owned()));
         }
+        kind.lacks(ability).or_else(|| {
+            let help = kind.undescribed(ability, &description)?;
+            Some((format!("the application, as described, {}", ability.lacking()), help.to_owned()))
+        })
+    }
+
+    /// Whether its target has `ability`.
+    pub fn has(&self, ability: Ability) -> bool {
+        self.lacks(ability).is_none()
     }
 }
 

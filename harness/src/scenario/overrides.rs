@@ -87,7 +87,7 @@ impl Override {
     }
 
     /// Whether it says which application is drilled.
-    pub(super) fn is_application(&self) -> bool {
+    pub fn is_application(&self) -> bool {
         matches!(self.0, Change::Application(_))
     }
 

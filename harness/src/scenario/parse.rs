@@ -398,7 +398,9 @@ mod tests {
         let (message, place) = error_of(&with("instances = 9", ""));
         assert_eq!((message.as_str(), place.as_str()), ("that many show nothing that fewer do not", "9"));
         assert!(parsed(&with("instances = 0", "")).is_err());
-        let (message, place) = error_of(&with("instances = 2", "[target]\nkind = \"app\""));
+        let null = with("instances = 2", "[target]\nkind = \"null\"");
+        let (message, place) =
+            error_of(&null.replace("for  = \"5s\"", "for  = \"5s\"\nmix = { create = 1, read = 1 }"));
         assert!(message.contains("is one process in a drill"), "{message}");
         assert_eq!(place, "2");
     }

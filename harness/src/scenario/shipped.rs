@@ -31,7 +31,7 @@ impl Source {
     }
 
     /// Whether it is a shipped scenario without an application of its own.
-    pub(super) fn is_for_any_application(&self) -> bool {
+    pub fn is_for_any_application(&self) -> bool {
         self.shipped().is_some_and(|shipped| shipped.for_any_application)
     }
 }
@@ -143,9 +143,9 @@ pub fn shipped() -> &'static [Shipped] {
         "tls-acl",
         "certificate-expired",
         "tls-impostor",
-        "hundred-users",
-        "session-server-outage",
+        "hundred-users" for any application,
         "app-outage" for any application,
+        "app-killed-after-outage" formerly "session-server-outage" for any application,
         "app-restart" for any application,
         "app-concurrent-writes" for any application,
         "app-logout" for any application,

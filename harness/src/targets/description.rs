@@ -38,6 +38,10 @@ pub struct AppSpec {
     /// lines, each with `at_us` and `event`, after the position `?after=` that the last answer gave as `x-next`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<String>,
+    /// Where the application says whether it is connected to Redis: `{ get = "/health/redis", body = '"connected"' }`. A drill
+    /// has recovered only when every instance is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected: Option<ConnectedSpec>,
     /// command: how long a start may take.
     #[serde(default = "start_deadline")]
     pub within: Span,
@@ -71,6 +75,17 @@ fn in_turn() -> Routing {
 
 fn grace() -> Span {
     Span::secs(10)
+}
+
+/// How an application says that it is connected to Redis: by a status of 200 to 299, and by its body if `body` is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectedSpec {
+    /// The path that is asked.
+    pub get: String,
+    /// A regular expression that matches in the body while the application is connected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
 }
 
 /// The operations of the mix, in the application's terms.
@@ -107,11 +122,14 @@ pub struct OpsSpec {
     /// Adds one to the number that a session is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub increment: Option<OpSpec>,
+    /// Claims a reward of the session's user, which is granted once; `{{token}}` is the claim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub award: Option<OpSpec>,
 }
 
 impl OpsSpec {
     /// The operations that can be described, and their descriptions.
-    pub fn all(&self) -> [(OpKind, Option<&OpSpec>); 10] {
+    pub fn all(&self) -> [(OpKind, Option<&OpSpec>); 11] {
         [
             (OpKind::Create, self.create.as_ref()),
             (OpKind::Read, self.read.as_ref()),
@@ -123,6 +141,7 @@ impl OpsSpec {
             (OpKind::Revisit, self.revisit.as_ref()),
             (OpKind::LogoutEverywhere, self.logout_everywhere.as_ref()),
             (OpKind::Increment, self.increment.as_ref()),
+            (OpKind::Award, self.award.as_ref()),
         ]
     }
 
@@ -144,19 +163,27 @@ pub struct OpSpec {
     /// read, of a session that `increment` changes: where in the last answer its number stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<ExtractSpec>,
-    /// Where the last answer says whose session it is: the number that `{{session}}` had in `create`.
+    /// read: where in the last answer the number of the session's version stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<ExtractSpec>,
+    /// Where the last answer says whose session it is: the number that `{{session}}` had in `create`. If `create` has an owner
+    /// as well, it is the application's own name of the session, as that answer gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<ExtractSpec>,
+    /// award: what the last answer holds if the reward is the user's, or may become so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted: Option<ExtractSpec>,
     /// Which answers say that there is no such session, or that nobody is logged in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub absent: Option<AbsentSpec>,
+    pub absent: Option<AnswerSpec>,
     /// What the last answer holds if a fallback gave it and not Redis: `{ header = "x-served-by", regex = "fallback" }`. The
     /// operation is then `degraded`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded: Option<ExtractSpec>,
-    /// Statuses that promise that the request had no effect. Every other unexpected status may have had one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub refused: Vec<u16>,
+    /// Which answers promise that the request had no effect: `[409, 422]`, or `{ status = [409], body = '"effect":"none"' }`.
+    /// Every other unexpected answer may have had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedSpec>,
 }
 
 /// A request, and what its answer must be.
@@ -271,10 +298,20 @@ pub struct ExtractSpec {
     pub status: bool,
 }
 
-/// Which answers say that there is no such session. Any of them is enough.
+/// Which answers promise that a request had no effect: statuses, or more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "give statuses, or a table of `status`, `location` and `body`")]
+pub enum RefusedSpec {
+    /// These statuses.
+    Statuses(Vec<u16>),
+    /// These answers.
+    Answers(AnswerSpec),
+}
+
+/// Answers with a meaning. Any of these properties is enough.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct AbsentSpec {
+pub struct AnswerSpec {
     /// These statuses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub status: Vec<u16>,
@@ -310,17 +347,8 @@ impl Description {
         self.app.url.is_none()
     }
 
-    /// Whether every key of an application that the drill starts can be under the drill's prefix.
-    pub fn names_prefix(&self) -> bool {
-        self.names("prefix")
-    }
-
-    /// Whether the application takes the lifetime of its sessions from the drill.
-    pub fn names_ttl(&self) -> bool {
-        self.names("store.ttl")
-    }
-
-    fn names(&self, name: &str) -> bool {
+    /// Whether the application takes this value from the drill: `prefix`, `store.ttl`.
+    pub fn names(&self, name: &str) -> bool {
         self.app.command.iter().chain(self.app.env.values()).flat_map(|text| names_in(text)).any(|one| one == name)
     }
 

@@ -10,7 +10,7 @@ use super::settings::StoreSpec;
 use super::site::Site;
 use super::walked::{Walk, Witness};
 use crate::history::OpKind;
-use crate::lab::{AppLaunch, RedisUrl};
+use crate::lab::{AppCommand, RedisUrl};
 use crate::target::{Ability, BuildError};
 
 /// A setting that a kind of target does not support.
@@ -92,14 +92,15 @@ pub trait Kind: Sync {
         false
     }
 
-    /// Whether it encrypts sessions where `store.encryption` says so.
-    fn encrypts(&self) -> bool {
-        false
-    }
-
     /// Which of these settings it does not support.
     fn unfit(&self, _store: &StoreSpec, _description: Option<&Description>) -> Vec<Unfit> {
         Vec::new()
+    }
+
+    /// What `description` must say before the application has this one of the [`abilities`](Kind::abilities); `None` if it says
+    /// enough.
+    fn undescribed(&self, _ability: Ability, _description: &Description) -> Option<&'static str> {
+        None
     }
 
     /// What is wrong with `description`; `None` if it takes none.
@@ -108,7 +109,7 @@ pub trait Kind: Sync {
     }
 
     /// How to start its application; `None` if it needs none.
-    fn launch(&self, _site: &LaunchSite<'_>) -> Option<AppLaunch> {
+    fn launch(&self, _site: &LaunchSite<'_>) -> Option<AppCommand> {
         None
     }
 

@@ -1,6 +1,5 @@
 //! The targets that a scenario can name, each a file or a folder and a line in the [`registry`].
 
-pub mod app;
 mod attempts;
 pub mod defect;
 mod description;
@@ -20,7 +19,9 @@ mod walked;
 const FEW_SOCKETS: u64 = 16;
 
 pub use defect::{Defect, Planted};
-pub use description::{AbsentSpec, AppSpec, Description, ExtractSpec, OpSpec, OpsSpec, StepSpec};
+pub use description::{
+    AnswerSpec, AppSpec, ConnectedSpec, Description, ExtractSpec, OpSpec, OpsSpec, RefusedSpec, StepSpec,
+};
 pub use driver::{Driver, Generator, Job};
 pub use kind::{Flaw, Kind, LaunchSite, Unfit};
 pub use null::NullTarget;

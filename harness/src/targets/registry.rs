@@ -8,7 +8,6 @@ static KINDS: &[&dyn Kind] = &[
     // In the order of the documentation.
     &super::store::StoreKind,
     &super::redis::RedisKind,
-    &super::app::AppKind,
     &super::http::HttpKind,
     &super::null::NullKind,
 ];
@@ -21,6 +20,12 @@ impl Registered for dyn Kind {
 
     fn all() -> &'static [&'static Self] {
         KINDS
+    }
+
+    fn instead_of(name: &str) -> Option<&'static str> {
+        (name == "app").then_some(
+            "session-server is an application like any other: write kind = \"http\", and run it with --app session-server",
+        )
     }
 
     fn name(&self) -> &'static str {
@@ -70,7 +75,7 @@ mod tests {
         let redis = TargetKind::find("redis").unwrap();
         let (message, help) = redis.lacks(Ability::Connection).unwrap();
         assert_eq!(message, "the redis target does not say whether it is connected to Redis");
-        assert_eq!(help, "set [target] kind = \"store\" or [target] kind = \"app\"");
+        assert_eq!(help, "set [target] kind = \"store\" or [target] kind = \"http\"");
         assert_eq!(TargetKind::default().lacks(Ability::Connection), None);
     }
 

@@ -167,7 +167,10 @@ fn a_description_that_cannot_work_is_refused_in_its_place() {
     for (change, message) in [
         (("{{token}}", "{{tokn}}"), "nothing is called `tokn` here"),
         (("mix      = {", "mix      = { put = 1,"), "the http target does not support put"),
-        (("[op.destroy]", "[store]\npolicy = \"drain\"\nttl = \"5s\"\n[op.destroy]"), "takes no settings of this one"),
+        (
+            ("[op.destroy]", "[store]\npolicy = \"drain\"\nttl = \"5s\"\n[op.destroy]"),
+            "does not take this setting from the drill",
+        ),
         (
             ("command = [\"python3\", \"shop.py\", \"{{port}}\"]", "url = \"http://127.0.0.1:9\""),
             "leave it out, or give a command",

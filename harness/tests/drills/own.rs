@@ -112,6 +112,7 @@ fn application() -> Vec<Row> {
     vec![
         text!("application")
             .only_changed()
+            .set(SESSION_SERVER)
             .passes("it_stands_still_and_runs_on", &[STANDS_STILL, "gates={\"app.memory\"=\"<= 1GiB\"}"])
             .shows(|done| {
                 let run = done.run();
@@ -157,6 +158,8 @@ fn application() -> Vec<Row> {
     ]
 }
 
+/// Its description, as it is shipped.
+const SESSION_SERVER: &str = "--app=session-server";
 const STEADY: &str = r#"steady={ for = "500ms" }"#;
 const STANDS_STILL: &str = r#"fault=[{ kind = "app.stop", at = "1s", for = "1s" }]"#;
 const AWAY: &str = r#"fault=[{ kind = "proxy.down", at = "1s", for = "1s" }]"#;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use firedrill::fault::{Entry, Fault, FaultContext, FaultSpec, Impact, ServerProxies, kinds};
 use firedrill::lab::{
-    Access, AppConfig, AppLaunch, AppProcess, Existing, Lab, ManagedConfig, Reached, RedisUrl, Topology,
+    Access, AppCommand, AppConfig, AppProcess, AppStart, CommandLine, Existing, Lab, ManagedConfig, Reached, RedisUrl,
+    Topology,
 };
 use firedrill::proxy::{Proxy, ProxyServer};
 use firedrill_storage::{AppendStore, Deployment, Policy, SessionId, StoreBuilder, Timestamp, TriviaSession, UserId};
@@ -179,14 +180,21 @@ fn named(theirs: &Lab) -> RedisUrl {
 }
 
 async fn app(lab: &Lab, access: &Access, logs: &TempDir) -> AppProcess {
-    let environment = vec![
-        ("REDIS_URL", access.url.expose().to_owned()),
-        ("REDIS_KEY_PREFIX", format!("{}session:", lab.prefix())),
-        ("SESSION_SECRET", "0123456789abcdef".repeat(4)),
-    ];
+    let (url, prefix) = (access.url.expose().to_owned(), format!("{}session:", lab.prefix()));
+    let line = move |start: &AppStart<'_>| {
+        let variables = [
+            ("PORT", start.port.to_string()),
+            ("REDIS_URL", url.clone()),
+            ("REDIS_KEY_PREFIX", prefix.clone()),
+            ("SESSION_SECRET", "0123456789abcdef".repeat(4)),
+        ];
+        let environment = variables.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        CommandLine { argv: vec!["session-server".to_owned()], environment }
+    };
+    let ready = "/api/game/results".to_owned();
     let config = AppConfig {
         binary: Some(session_server().to_owned()),
-        launch: AppLaunch::SessionServer(environment),
+        command: AppCommand { line: Arc::new(line), folder: logs.path().to_owned(), ready },
         instance: (1, 1),
         hosts: None,
         logs: logs.path().to_owned(),

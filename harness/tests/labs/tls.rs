@@ -205,9 +205,9 @@ async fn what_a_killed_drill_has_left_is_healed_by_tls_with_the_files_of_the_jou
 async fn an_application_is_led_through_the_proxy_by_tls_as_the_store_is() {
     let foreign = ForeignTlsRedis::start().await;
     let before = foreign.snapshot().await;
-    let text = faults("drain", "[target]\nkind = \"app\"\n", &["kind = \"proxy.down\""]);
+    let text = faults("drain", "[target]\nkind = \"http\"\n", &["kind = \"proxy.down\""]);
     let binary = crate::support::app::session_server().to_str().unwrap();
-    all_bit(&foreign.drill_with(&text, &["--session-server", binary]).expect(0));
+    all_bit(&foreign.drill_with(&text, &["--session-server", binary, "--app", "session-server"]).expect(0));
     assert_eq!(foreign.snapshot().await, before);
 }
 

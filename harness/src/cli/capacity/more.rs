@@ -76,7 +76,7 @@ impl More {
         progress: &Arc<Progress>,
     ) -> Result<(), DrillError> {
         let answered = self.measure(args, folder, capacity, progress).await;
-        let ours = match (self.scenario.store.encryption, self.scenario.target.kind.encrypts()) {
+        let ours = match (self.scenario.store.encryption, self.scenario.has(Ability::Encryption)) {
             (EncryptionSpec::Always(false), _) | (_, false) => PLAIN,
             _ => ENCRYPTED,
         };
@@ -134,20 +134,20 @@ fn fills(
 ) -> Result<Vec<(&'static str, Planned)>, Failure> {
     let Some(limit) = args.memory else { return Ok(Vec::new()) };
     fillable(planned)?;
-    let (kind, plan) = (planned.plan().scenario.target.kind, planned.plan());
+    let plan = planned.plan();
     let fill = |name: &'static str, encrypted: Option<bool>| -> Result<(&'static str, Planned), Failure> {
         let out = folder.join("memory").join(name.replace(' ', "-"));
         let mut drill = drill(args, out, stop)?.seed(plan.seed).set("lab.redis.maxmemory", format!("\"{limit}\""));
-        if kind.abilities().contains(&Ability::Expiry) && plan.scenario.store.ttl < LONG_LIVED {
+        if plan.scenario.has(Ability::Expiry) && plan.scenario.store.ttl < LONG_LIVED {
             drill = drill.set("store.ttl", format!("\"{LONG_LIVED}\""));
         }
-        if kind.abilities().contains(&Ability::Deadline) {
+        if plan.scenario.has(Ability::Deadline) {
             drill = drill.set("store.timeout", format!("\"{PATIENT}\""));
         }
         let encrypted = encrypted.map(|encrypted| drill.clone().set("store.encryption", encrypted));
         Ok((name, encrypted.unwrap_or(drill).plan()?))
     };
-    match kind.encrypts() {
+    match plan.scenario.has(Ability::Encryption) {
         true => Ok(vec![fill(PLAIN, Some(false))?, fill(ENCRYPTED, Some(true))?]),
         false => Ok(vec![fill("as the target stores them", None)?]),
     }

@@ -13,7 +13,7 @@ use crate::target::Ability;
 /// The verdict of every checker that applies to `history` under the scenario. Checkers that rely on lifetimes do not
 /// apply to a target whose sessions do not expire.
 pub(super) fn checks(history: &History, scenario: &Scenario) -> Vec<Check> {
-    let expires = scenario.lacks(Ability::Expiry).is_none();
+    let expires = scenario.has(Ability::Expiry);
     let applies = |checker: &&dyn SessionChecker| {
         let facts = checker.facts();
         (expires || !facts.relies_on.intersects(Property::LIFETIMES))
@@ -27,9 +27,10 @@ pub(super) fn checks(history: &History, scenario: &Scenario) -> Vec<Check> {
     each.map(|(checker, (name, finding))| record(&checker.facts(), name, finding, counts(name), &policy)).collect()
 }
 
-/// The store's policy at a moment of the load; `None` if the target has none.
+/// The store's policy at a moment of the load; `None` if the target has none, or does not take it from the drill.
 fn policy_at(scenario: &Scenario, at: Nanos) -> Option<Policy> {
-    if !scenario.target.kind.abilities().contains(&Ability::Fallback) {
+    let told = scenario.description().is_none_or(|description| description.names("store.policy"));
+    if !told || !scenario.has(Ability::Fallback) {
         return None;
     }
     let deployed = scenario.deploy.iter().filter_map(|deploy| Some((deploy.at.nanos(), deploy.policy?)));

@@ -33,9 +33,8 @@ pub fn limited() -> impl Iterator<Item = &'static str> {
 /// The metrics that are limited in this drill although the scenario has no gate on them.
 pub(super) fn implied(plan: &Plan, measured: &Measured<'_>) -> Vec<LimitSpec<Metric>> {
     let given = |metric: &str| plan.scenario.gates.iter().any(|gate| gate.key == metric);
-    let abilities = plan.scenario.target.kind.abilities();
     let measurable = |spec: &LimitSpec<Metric>| match spec.of.row().needs {
-        Need::Target(ability) => abilities.contains(&ability),
+        Need::Target(ability) => plan.scenario.has(ability),
         _ => true,
     };
     let limits = IMPLIED.iter().filter(|implied| !given(implied.metric));
@@ -59,7 +58,7 @@ const OFTEN: u64 = 100;
 
 /// A store has few connections; other targets have one per lane.
 fn attempts(plan: &Plan, measured: &Measured<'_>) -> Option<String> {
-    let is_store = plan.scenario.target.kind.abilities().contains(&Ability::Deadline);
+    let is_store = plan.scenario.has(Ability::Deadline);
     let counted =
         measured.resources.iter().any(|sample| sample.connection_attempts.or(sample.connections_accepted).is_some());
     often(plan, is_store && counted)

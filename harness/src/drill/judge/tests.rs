@@ -10,6 +10,20 @@ use crate::clock::Nanos;
 use crate::history::{Note, OpKind, OpRecord, Outcome, Presence, Step};
 
 const LOAD: &str = "[[load]]\nrate = \"400/s\"\nfor = \"10s\"\n";
+/// An application that takes its deadline from the drill.
+const APPLICATION: &str = r#"
+[app]
+command = ["shop"]
+env     = { PORT = "{{port}}", REDIS = "{{redis.url}}", TIMEOUT = "{{store.timeout}}" }
+[op.create]
+steps = [{ post = "/login" }]
+[op.read]
+steps  = [{ get = "/cart" }]
+tokens = { regex = "\\d+" }
+absent = { status = [401] }
+[op.append]
+steps = [{ post = "/cart" }]
+"#;
 const FAULT: &str = "[[fault]]\nkind = \"proxy.down\"\nat = \"2s\"\nfor = \"4s\"\n";
 
 fn near(actual: f64, expected: f64) -> bool {
@@ -297,8 +311,8 @@ fn a_long_call_is_excused_by_what_the_machine_did_and_by_a_target_that_was_stopp
     let mut stalled = Drill::of(&format!("{LOAD}{FAULT}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, waiting);
     stalled.stalls = vec![standstill(2 * S, 4 * S)];
     assert_eq!(stalled.verdict_of("calls.longest"), GateVerdict::Unknown);
-    let stop = "[target]\nkind = \"app\"\n[[fault]]\nkind = \"app.stop\"\nat = \"2s\"\nfor = \"4s\"\n";
-    let stopped = Drill::of(&format!("{LOAD}{stop}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, waiting);
+    let stop = "[[fault]]\nkind = \"app.stop\"\nat = \"2s\"\nfor = \"4s\"\n";
+    let stopped = Drill::of(&format!("{APPLICATION}{LOAD}{stop}")).fault(2 * S, 6 * S).reads(S / 400, 10 * S, waiting);
     assert_eq!(stopped.verdict_of("calls.longest"), GateVerdict::Pass);
 }
 

@@ -15,4 +15,4 @@ pub use owner::Owner;
 pub use port::free_port;
 #[cfg(feature = "docker")]
 pub use server_child::last_lines;
-pub use server_child::{Output, Printed, Program, Readiness, ServerChild, Supervised, a_port, on_free_port};
+pub use server_child::{Output, Program, Readiness, ServerChild, Supervised, a_port, on_free_port};

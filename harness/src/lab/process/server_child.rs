@@ -39,7 +39,7 @@ pub struct Output {
 }
 
 /// How far a server has started up.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readiness {
     /// It does not answer yet.
     NotYet,
@@ -47,8 +47,6 @@ pub enum Readiness {
     Loading,
     /// It serves.
     Ready,
-    /// It did something unexpected, described by the text.
-    Wrong(String),
 }
 
 /// A program that runs as a [`ServerChild`].
@@ -57,8 +55,8 @@ pub trait Program: Send + Sync {
     /// The command that starts it. [`ServerChild`] sets stdin, stdout and stderr.
     fn command(&self) -> Command;
 
-    /// How far process `pid` has started up; `printed` is its stdout since the start.
-    async fn readiness(&self, pid: u32, printed: &Printed<'_>) -> Readiness;
+    /// How far process `pid` has started up.
+    async fn readiness(&self, pid: u32) -> Readiness;
 }
 
 /// Anything with a [`ServerChild`] and the program it runs is a [`ServerProcess`].
@@ -116,19 +114,6 @@ impl From<LabError> for StartFailure {
     }
 }
 
-/// The stdout of the running process, read on demand.
-pub struct Printed<'a> {
-    file: &'a Path,
-    from: usize,
-}
-
-impl Printed<'_> {
-    /// The text so far.
-    pub fn text(&self) -> String {
-        printed(self.file, self.from)
-    }
-}
-
 /// A server that the drill owns, or an empty slot for one. Dropping it kills the process.
 #[derive(Debug)]
 pub struct ServerChild {
@@ -139,8 +124,8 @@ pub struct ServerChild {
     /// Serialises the changes of the process's life. Dropping does not wait for it.
     lifecycle: tokio::sync::Mutex<()>,
     child: ChildProcess,
-    /// The lengths of stdout and stderr when the current process started.
-    before: Mutex<(usize, usize)>,
+    /// The length of stderr when the current process started.
+    before: Mutex<usize>,
     /// Whether it may fork processes that must not outlive the harness.
     forks: bool,
 }
@@ -221,7 +206,7 @@ impl ServerChild {
         let loads = |readiness| match readiness {
             Readiness::Loading => Some(Ok(())),
             Readiness::Ready => Some(Err(LabError::Server(ServerError::NothingToLoad).into())),
-            Readiness::NotYet | Readiness::Wrong(_) => None,
+            Readiness::NotYet => None,
         };
         let loading = self.wait(program, pid, Instant::now() + self.start_deadline, loads).await;
         loading.map_err(|failure| self.explain(failure))
@@ -313,7 +298,7 @@ impl ServerChild {
         let mut command = program.command();
         command.args(arguments).stdin(Stdio::null());
         command.stdout(open(&self.output.out)?).stderr(open(&self.output.log)?);
-        *self.before.lock() = (length(&self.output.out), length(&self.output.log));
+        *self.before.lock() = length(&self.output.log);
         let binary = Path::new(command.get_program()).display().to_string();
         let spawned = if self.forks { OwnedChild::spawn_guarded(command) } else { OwnedChild::spawn(command) };
         let child = spawned.map_err(|error| LabError::system(format!("starting {binary}"), error))?;
@@ -334,17 +319,8 @@ impl ServerChild {
             if let Some(status) = self.child.reap()? {
                 return Err(self.why_ended(status));
             }
-            let printed = Printed { file: &self.output.out, from: self.before.lock().0 };
-            match program.readiness(pid, &printed).await {
-                Readiness::Wrong(status) => {
-                    self.child.forget();
-                    return Err(self.ended(status).into());
-                }
-                readiness => {
-                    if let Some(end) = reached(readiness) {
-                        return end;
-                    }
-                }
+            if let Some(end) = reached(program.readiness(pid).await) {
+                return end;
             }
             if Instant::now() >= until {
                 self.child.forget();
@@ -357,7 +333,7 @@ impl ServerChild {
 
     fn why_ended(&self, status: ExitStatus) -> StartFailure {
         // In C's words, Python's, or Node's.
-        let log = printed(&self.output.log, self.before.lock().1).to_ascii_lowercase();
+        let log = printed(&self.output.log, *self.before.lock()).to_ascii_lowercase();
         match log.contains("address already in use") || log.contains("eaddrinuse") {
             true => StartFailure::PortTaken,
             false => self.ended(status.to_string()).into(),

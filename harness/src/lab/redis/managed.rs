@@ -17,8 +17,7 @@ use crate::lab::error::{LabError, ServerError};
 use crate::lab::folder::{LabFolder, default_parent};
 use crate::lab::persistence::Persistence;
 use crate::lab::process::{
-    Output, Printed, Program, Readiness, ServerChild, ServerProcess, Supervised, a_port, on_free_port,
-    outlive_full_disk,
+    Output, Program, Readiness, ServerChild, ServerProcess, Supervised, a_port, on_free_port, outlive_full_disk,
 };
 use crate::lab::server::{AnnouncedProxies, OwnServer, Server};
 use crate::lab::store_user::StoreUser;
@@ -252,7 +251,7 @@ impl Program for Files {
     }
 
     /// The answer must come from the process just started: on a taken port, another server answers.
-    async fn readiness(&self, pid: u32, _: &Printed<'_>) -> Readiness {
+    async fn readiness(&self, pid: u32) -> Readiness {
         match self.admin.info().await {
             Ok(info) if info.pid == pid && info.loading => Readiness::Loading,
             Ok(info) if info.pid == pid => Readiness::Ready,

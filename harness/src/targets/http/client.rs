@@ -19,6 +19,7 @@ use hyper::Request;
 
 use super::super::walked::Exchange;
 use super::connection::{Connection, Failure, Reply};
+use super::extract::Extract;
 use super::program::{Op, Program, Says, Step};
 use super::redirect;
 use super::sessions::{Renewal, Sessions, Taken};
@@ -246,7 +247,7 @@ impl HttpClient {
         }
         application.learn(turn, step, &path, sent, &reply, self.trace.as_mut()).map_err(Trouble::Missing)?;
         if let Some(seen) = shows {
-            described.observe(&reply, seen).map_err(|error| {
+            application.observe(described, turn.op, &reply, seen).map_err(|error| {
                 Trouble::Missing(format!(
                     "{error}, in the answer to {} {path}: {}",
                     step.method,
@@ -330,31 +331,50 @@ impl HttpClient {
     }
 }
 
-impl Op {
-    /// Reads what the last answer shows.
-    fn observe(&self, reply: &Reply, seen: &mut Observation) -> Result<(), String> {
-        let number = |text: String, what: &str| -> Result<u64, String> {
-            let not = || format!("the {what} `{}` is not one that this drill wrote", beginning(text.as_bytes()));
-            text.trim().parse().map_err(|_| not())
-        };
-        if let Some(tokens) = &self.tokens {
+impl Application {
+    /// Reads what the last answer to `op` shows.
+    fn observe(&self, described: &Op, op: &Operation, reply: &Reply, seen: &mut Observation) -> Result<(), String> {
+        let one = |value: &Extract, what: &str| value.one(reply).map_err(|error| format!("{what}: {error}"));
+        if let Some(tokens) = &described.tokens {
             for text in tokens.all(reply).map_err(|error| format!("tokens: {error}"))? {
-                seen.tokens.push(number(text, "token")?);
+                seen.tokens.push(written(&text, "token")?);
             }
         }
-        if let Some(count) = &self.count {
-            let text = count.one(reply).map_err(|error| format!("count: {error}"))?;
-            let not = || format!("the count `{}` is no whole number", beginning(text.as_bytes()));
-            seen.tokens.push(text.trim().parse().map_err(|_| not())?);
+        for (value, what) in [(&described.count, "count"), (&described.version, "version")] {
+            let Some(value) = value else { continue };
+            let text = one(value, what)?;
+            let not = || format!("the {what} `{}` is no whole number", beginning(text.as_bytes()));
+            let number = text.trim().parse().map_err(|_| not())?;
+            match what {
+                "count" => seen.tokens.push(number),
+                _ => seen.version = number,
+            }
         }
-        if self.is_degraded(reply) {
+        seen.tokens.extend(described.is_granted(reply).then(|| op.token()));
+        if described.is_degraded(reply) {
             seen.degraded();
         }
-        if let Some(owner) = &self.owner {
-            let text = owner.one(reply).map_err(|error| format!("owner: {error}"))?;
-            let owner = number(text, "owner")?;
-            seen.owner = Some(u32::try_from(owner).map_err(|_| "the owner is not a session of this drill".to_owned())?);
+        if let Some(owner) = &described.owner {
+            let text = one(owner, "owner")?;
+            seen.owner = match (self.program.names_sessions(), op.kind) {
+                (true, OpKind::Create | OpKind::Renew) => {
+                    self.sessions.call(op.session, text);
+                    None
+                }
+                // A name that no answer gave is that of a create without an answer.
+                (true, _) => self.sessions.called(&text),
+                (false, _) => {
+                    let not = |_| "the owner is not a session of this drill".to_owned();
+                    Some(u32::try_from(written(&text, "owner")?).map_err(not)?)
+                }
+            };
         }
         Ok(())
     }
+}
+
+/// A number that the drill wrote.
+fn written(text: &str, what: &str) -> Result<u64, String> {
+    let not = || format!("the {what} `{}` is not one that this drill wrote", beginning(text.as_bytes()));
+    text.trim().parse().map_err(|_| not())
 }

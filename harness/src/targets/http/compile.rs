@@ -4,11 +4,13 @@ use hyper::Method;
 use hyper::header::HeaderName;
 use regex::Regex;
 
-use super::super::description::{AbsentSpec, Description, ExtractSpec, OpSpec, OpsSpec, PartSpec, StepSpec};
+use super::super::description::{
+    AnswerSpec, Description, ExtractSpec, OpSpec, OpsSpec, PartSpec, RefusedSpec, StepSpec,
+};
 use super::super::kind::Flaw;
 use super::extract::Extract;
 use super::launch;
-use super::program::{Absent, Body, Json, Op, Part, Program, Step};
+use super::program::{Answer, Body, Json, Op, Part, Program, Step};
 use super::template::Template;
 use crate::history::OpKind;
 
@@ -106,7 +108,8 @@ struct Names<'s> {
 
 impl Names<'_> {
     fn check<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<(), String> {
-        let writes = matches!(self.kind, OpKind::Create | OpKind::Append | OpKind::Put | OpKind::Increment);
+        let writes =
+            matches!(self.kind, OpKind::Create | OpKind::Append | OpKind::Put | OpKind::Increment | OpKind::Award);
         for name in names {
             let known =
                 ALWAYS.contains(&name) || (writes && WHERE_WRITTEN.contains(&name)) || self.always.contains(&name);
@@ -146,12 +149,17 @@ fn op<'s>(kind: OpKind, spec: &'s OpSpec, names: &mut Names<'s>, flaws: &mut Vec
         extract.map_err(|error| flaws.push(flaw(error))).ok()
     };
     let (tokens, count) = (value("tokens", &spec.tokens), value("count", &spec.count));
-    let owner = value("owner", &spec.owner);
-    let degraded = value("degraded", &spec.degraded);
-    for (key, given) in [("tokens", &spec.tokens), ("count", &spec.count)] {
+    let (version, owner) = (value("version", &spec.version), value("owner", &spec.owner));
+    let (granted, degraded) = (value("granted", &spec.granted), value("degraded", &spec.degraded));
+    for (key, given) in [("tokens", &spec.tokens), ("count", &spec.count), ("version", &spec.version)] {
         if given.is_some() && kind != OpKind::Read {
             flaws.push(Flaw::at(path(&[key]), "only a read shows what a session holds", "put it into [op.read]"));
         }
+    }
+    if spec.granted.is_some() != (kind == OpKind::Award) {
+        let message = "the answer to an award, and to no other operation, says whether the claim was granted";
+        let help = "[op.award] granted = { regex = '\"awarded\": *true' }";
+        flaws.push(Flaw::at(path(&["granted"]), message, help));
     }
     if spec.tokens.is_some() && spec.count.is_some() {
         flaws.push(Flaw::at(path(&["count"]), "a session holds tokens or is a number", "give one of them"));
@@ -159,26 +167,43 @@ fn op<'s>(kind: OpKind, spec: &'s OpSpec, names: &mut Names<'s>, flaws: &mut Vec
     if spec.absent.is_some() && matches!(kind, OpKind::Create) {
         flaws.push(Flaw::at(path(&["absent"]), "a create finds no session: it makes one", "leave it out"));
     }
-    let absent = spec.absent.as_ref().and_then(|spec| {
-        self::absent(spec)
-            .map_err(|message| flaws.push(Flaw::at(path(&["absent"]), message, "{ status = [401] }")))
-            .ok()
-    });
+    let mut meaning = |key: &str, given: Option<AnswerSpec>| {
+        let answer = answer(&given?);
+        answer.map_err(|message| flaws.push(Flaw::at(path(&[key]), message, "{ status = [401] }"))).ok()
+    };
+    let absent = meaning("absent", spec.absent.clone());
+    let refused = meaning(
+        "refused",
+        spec.refused.clone().map(|refused| match refused {
+            RefusedSpec::Statuses(status) => AnswerSpec { status, ..AnswerSpec::default() },
+            RefusedSpec::Answers(answers) => answers,
+        }),
+    );
     let commit = commits.first().copied().unwrap_or(spec.steps.len().saturating_sub(1));
-    let refused = spec.refused.clone();
-    (flaws.len() == before).then_some(Op { steps, commit, tokens, count, owner, absent, degraded, refused })
+    (flaws.len() == before).then_some(Op {
+        steps,
+        commit,
+        tokens,
+        count,
+        version,
+        owner,
+        granted,
+        absent,
+        degraded,
+        refused,
+    })
 }
 
 const EXTRACT_HELP: &str =
     "{ json = \"$.items[*]\" }, { css = \"input[name=csrf]\", attribute = \"value\" }, { header = \"location\" }, …";
 
-fn absent(spec: &AbsentSpec) -> Result<Absent, String> {
-    if *spec == AbsentSpec::default() {
+fn answer(spec: &AnswerSpec) -> Result<Answer, String> {
+    if *spec == AnswerSpec::default() {
         return Err("it says nothing: give status, location or body".to_owned());
     }
     let body = spec.body.as_deref().map(Regex::new).transpose();
     let body = body.map_err(|_| "`body` is not a regular expression".to_owned())?;
-    Ok(Absent { status: spec.status.clone(), location: spec.location.clone(), body })
+    Ok(Answer { status: spec.status.clone(), location: spec.location.clone(), body })
 }
 
 fn step<'s>(

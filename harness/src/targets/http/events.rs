@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const NEXT: HeaderName = HeaderName::from_static("x-next");
 
 /// Listens to one instance of an application until dropped.
-pub(in crate::targets) struct Listener {
+pub(super) struct Listener {
     asking: Arc<Asking>,
     task: JoinHandle<()>,
 }

@@ -6,31 +6,22 @@ use std::sync::Arc;
 
 use hyper::Uri;
 use indexmap::IndexMap;
+use regex::Regex;
 
 use super::super::description::{AppSpec, Description};
 use super::super::kind::{Flaw, LaunchSite};
+use super::taken;
 use super::template::{Template, Values};
-use crate::lab::{AppCommand, AppLaunch, AppStart, CommandLine, RedisUrl};
+use crate::lab::{AppCommand, AppStart, CommandLine};
 
-/// What `[app]` can use.
-const NAMES: [&str; 10] = [
-    "port",
-    "instance",
-    "redis.url",
-    "redis.host",
-    "redis.port",
-    "redis.password",
-    "prefix",
-    "store.ttl",
-    "secret",
-    "seed",
-];
+/// What tells the application where its Redis is.
+const WHERE: [&str; 3] = ["redis.url", "redis.host", "redis.port"];
 
-/// What must not be an argument: every user of the machine can read the arguments of a process.
-const SECRET: [&str; 3] = ["redis.url", "redis.password", "secret"];
-
-const NAMES_HELP: &str = "{{port}}, {{instance}}, {{redis.url}}, {{redis.host}}, {{redis.port}}, {{redis.password}}, {{prefix}}, {{store.ttl}}, {{secret}}, \
-                          {{seed}}, {{env.NAME}}";
+/// What an unknown name can be instead.
+fn names_help() -> String {
+    let names = taken::VALUES.iter().map(|value| format!("{{{{{}}}}}", value.name));
+    format!("{}, {{{{env.NAME}}}}", names.collect::<Vec<_>>().join(", "))
+}
 
 /// The variable of the harness's own environment that a name stands for.
 fn variable(name: &str) -> Option<&str> {
@@ -40,10 +31,23 @@ fn variable(name: &str) -> Option<&str> {
 /// What is wrong with `app`.
 pub(super) fn flaws(app: &AppSpec) -> Vec<Flaw> {
     let mut found = Vec::new();
-    for (key, path) in [("ready", Some(&app.ready)), ("events", app.events.as_ref())] {
+    let connected = app.connected.as_ref().map(|connected| &connected.get);
+    for (key, path) in [("ready", Some(&app.ready)), ("events", app.events.as_ref()), ("connected", connected)] {
         if path.is_some_and(|path| !path.starts_with('/')) {
             found.push(Flaw::at(["app", key], "a path begins with /", "as \"/health\""));
         }
+    }
+    if app
+        .connected
+        .as_ref()
+        .and_then(|connected| connected.body.as_deref())
+        .is_some_and(|body| Regex::new(body).is_err())
+    {
+        found.push(Flaw::at(
+            ["app", "connected", "body"],
+            "not a regular expression",
+            "as '\"status\": *\"connected\"'",
+        ));
     }
     match (app.command.is_empty(), &app.url) {
         (false, None) => command_flaws(app, &mut found),
@@ -72,10 +76,15 @@ fn command_flaws(app: &AppSpec, found: &mut Vec<Flaw>) {
     for (at, text) in app.command.iter().enumerate() {
         let path = ["app".to_owned(), "command".to_owned(), at.to_string()];
         let Some(template) = template(&path, text, found) else { continue };
-        if let Some(name) = template.names().find(|name| SECRET.contains(name) || variable(name).is_some()) {
+        let is_secret = |name: &&str| variable(name).is_some() || taken::named(name).is_some_and(|value| value.secret);
+        let is_optional = |name: &&str| taken::named(name).is_some_and(|value| value.optional);
+        if let Some(name) = template.names().find(is_secret) {
             let message =
                 format!("every user of the machine can read a process's arguments, and {{{{{name}}}}} is secret");
             found.push(Flaw::at(path, message, "put it into [app.env]"));
+        } else if let Some(name) = template.names().find(is_optional) {
+            let message = format!("not every drill has a {{{{{name}}}}}, and an argument cannot be left out");
+            found.push(Flaw::at(path, message, "put it into [app.env]: a variable without a value is left out"));
         }
         used.extend(template.names().map(str::to_owned));
     }
@@ -87,7 +96,7 @@ fn command_flaws(app: &AppSpec, found: &mut Vec<Flaw>) {
         let help = "use {{port}} in command or env: the drill chooses a free one";
         found.push(Flaw::at(["app", "command"], "nothing tells the application its port", help));
     }
-    if !used.iter().any(|name| name.starts_with("redis.")) {
+    if !used.iter().any(|name| WHERE.contains(&name.as_str())) {
         let help = "env = { REDIS_URL = \"{{redis.url}}\" }, or {{redis.host}} and {{redis.port}}";
         found.push(Flaw::at(["app", "command"], "nothing tells the application where its Redis is", help));
     }
@@ -95,15 +104,17 @@ fn command_flaws(app: &AppSpec, found: &mut Vec<Flaw>) {
 
 /// `text` at `path`, if it is a template whose names are known here.
 fn template<P: AsRef<str>>(path: &[P], text: &str, found: &mut Vec<Flaw>) -> Option<Template> {
-    let flaw = |message: String| Flaw::at(path.iter().map(|key| key.as_ref()), message, NAMES_HELP);
+    let flaw = |message: String| Flaw::at(path.iter().map(|key| key.as_ref()), message, names_help());
     match Template::parse(text) {
         Err(message) => {
             found.push(flaw(message));
             None
         }
         Ok(template) => {
-            let unknown =
-                template.names().find(|name| !NAMES.contains(name) && variable(name).is_none()).map(str::to_owned);
+            let unknown = template
+                .names()
+                .find(|name| taken::named(name).is_none() && variable(name).is_none())
+                .map(str::to_owned);
             found.extend(unknown.as_ref().map(|name| flaw(format!("nothing is called `{name}` here"))));
             unknown.is_none().then_some(template)
         }
@@ -151,31 +162,34 @@ pub(super) fn address(url: &str) -> Result<SocketAddr, String> {
 }
 
 /// How to start the application; `None` if it already runs.
-pub(super) fn launch(description: &Description, site: &LaunchSite<'_>) -> Option<AppLaunch> {
+pub(super) fn launch(description: &Description, site: &LaunchSite<'_>) -> Option<AppCommand> {
     let app = &description.app;
     if app.url.is_some() {
         return None;
     }
-    let values = Given::of(site);
+    // But for the port and the instance, which only the start knows.
+    let values = taken::of(site);
     let read = |text: &String| Template::parse(text).ok();
     let argv: Vec<Template> = app.command.iter().filter_map(read).collect();
     let environment: Vec<(String, Template)> =
         app.env.iter().filter_map(|(name, text)| Some((name.clone(), read(text)?))).collect();
     let line = move |start: &AppStart<'_>| {
         let (port, instance) = (start.port.to_string(), start.instance.to_string());
-        let mut known: Vec<(&str, &str)> = values.0.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut known: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         known.extend([("port", port.as_str()), ("instance", instance.as_str())]);
         let known = Known(&known);
-        // A name without a value is refused with the scenario, a variable that is not set before anything starts.
-        let filled = |template: &Template| template.render(&known).unwrap_or_default();
+        // An unknown name is refused with the scenario, and a variable of the harness that is not set before anything starts: a
+        // value that is missing here is one that this drill does not have.
+        let filled = |template: &Template| template.render(&known).ok();
         let deployed = start.deployed.iter().filter_map(|(name, text)| Some((name, Template::parse(text).ok()?)));
         // Of two variables of the same name the later one counts.
-        let environment = environment.iter().map(|(name, value)| (name.clone(), filled(value)));
-        let environment = environment.chain(deployed.map(|(name, value)| (name.clone(), filled(&value)))).collect();
-        CommandLine { argv: argv.iter().map(filled).collect(), environment }
+        let environment = environment.iter().filter_map(|(name, value)| Some((name.clone(), filled(value)?)));
+        let deployed = deployed.filter_map(|(name, value)| Some((name.clone(), filled(&value)?)));
+        let argv = argv.iter().map(|argument| filled(argument).unwrap_or_default()).collect();
+        CommandLine { argv, environment: environment.chain(deployed).collect() }
     };
     let folder = app.dir.clone().unwrap_or_else(|| PathBuf::from("."));
-    Some(AppLaunch::Command(AppCommand { line: Arc::new(line), folder, ready: app.ready.clone() }))
+    Some(AppCommand { line: Arc::new(line), folder, ready: app.ready.clone() })
 }
 
 /// Pairs of names and values, and the harness's own variables.
@@ -193,33 +207,10 @@ impl Values for Known<'_> {
     }
 }
 
-/// The values that do not depend on the port.
-struct Given(Vec<(&'static str, String)>);
-
-impl Given {
-    fn of(site: &LaunchSite<'_>) -> Self {
-        let url: &RedisUrl = site.url;
-        Self(vec![
-            ("redis.url", url.expose().to_owned()),
-            ("redis.host", url.host().to_owned()),
-            ("redis.port", url.port().to_string()),
-            ("redis.password", url.password().unwrap_or_default().to_owned()),
-            ("prefix", site.prefix.to_owned()),
-            ("store.ttl", site.store.ttl.0.as_secs().to_string()),
-            ("secret", secret()),
-            ("seed", site.seed.to_string()),
-        ])
-    }
-}
-
-/// A secret for this drill alone: what an application signs with it stays valid when it restarts.
-pub(in crate::targets) fn secret() -> String {
-    format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::RedisUrl;
     use crate::targets::{OpsSpec, StoreSpec};
 
     fn app(text: &str) -> AppSpec {
@@ -231,8 +222,8 @@ mod tests {
         flaws.first().map(|flaw| (flaw.path.join("."), flaw.message.clone())).unwrap_or_default()
     }
 
-    const SOUND: &str =
-        "command = ['shop', '--port={{port}}']\nenv = { REDIS_URL = '{{redis.url}}', KEY = '{{secret}}' }";
+    const SOUND: &str = "command = ['shop', '--port={{port}}']
+        env = { REDIS_URL = '{{redis.url}}', KEY = '{{secret}}', CA = '{{redis.ca-file}}' }";
 
     #[test]
     fn an_application_gets_its_port_and_its_redis_and_keeps_its_secret_when_it_starts_again() {
@@ -240,12 +231,13 @@ mod tests {
         let (store, description) =
             (StoreSpec::default(), Description { app: app(SOUND), op: OpsSpec::default(), deploys: Vec::new() });
         let site = LaunchSite { store: &store, description: None, seed: 7, url: &url, prefix: "firedrill:00:" };
-        let Some(AppLaunch::Command(command)) = launch(&description, &site) else { panic!("no command") };
+        let command = launch(&description, &site).unwrap();
         let start = |port, deployed| (command.line)(&AppStart { port, instance: 2, deployed });
         let CommandLine { argv, environment } = start(7777, &[]);
         assert_eq!(argv, ["shop", "--port=7777"]);
         assert_eq!(environment[0], ("REDIS_URL".to_owned(), "redis://:s3cret@127.0.0.1:7001".to_owned()));
         assert_eq!(environment[1].1.len(), 64);
+        assert_eq!(environment.len(), 2, "without TLS there is no authority to trust");
         assert_eq!(start(7778, &[]).environment[1], environment[1]);
         let deployed = [("ME".to_owned(), "{{instance}}".to_owned()), ("KEY".to_owned(), "new".to_owned())];
         let pairs = start(7778, &deployed).environment;
@@ -280,5 +272,9 @@ mod tests {
         assert_eq!(first("url = 'https://shop.example'").1, "TLS to the application is not supported");
         assert_eq!(first("url = 'http://localhost:3000'\nenv = { A = 'b' }").0, "app.env");
         assert_eq!(first("url = 'http://localhost:3000'\ninstances = 2").0, "app.instances");
+        let (place, message) = first("command = ['shop', '{{port}}', '{{redis.ca-file}}']");
+        assert!(place == "app.command.2" && message.contains("cannot be left out"), "{place} {message}");
+        assert_eq!(first(&format!("{SOUND}\nconnected = {{ get = 'up' }}")).0, "app.connected");
+        assert_eq!(first(&format!("{SOUND}\nconnected = {{ get = '/up', body = '(' }}")).0, "app.connected.body");
     }
 }

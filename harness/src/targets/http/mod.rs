@@ -3,16 +3,18 @@
 
 mod client;
 mod compile;
-pub(super) mod connection;
-pub(super) mod events;
+mod connected;
+mod connection;
+mod events;
 mod extract;
 mod jar;
-pub(super) mod launch;
-pub(super) mod probe;
+mod launch;
+mod probe;
 mod program;
 mod redirect;
 mod request;
 mod sessions;
+mod taken;
 mod template;
 mod trace;
 mod walk;
@@ -27,6 +29,7 @@ use tokio::time::Instant;
 
 pub use self::client::HttpClient;
 use self::client::{Application, Instance};
+use self::connected::Asked;
 use self::events::Listener;
 use self::sessions::Sessions;
 use super::description::Description;
@@ -36,15 +39,12 @@ use super::settings::StoreSpec;
 use super::site::Site;
 use super::walked::{Walk, Witness};
 use crate::history::OpKind;
-use crate::lab::{self, AppLaunch, AppProcess};
+use crate::lab::{self, AppCommand, AppProcess};
 use crate::secret;
 use crate::target::{Ability, BuildError, Target, fact};
 
-/// How long the final reads wait for a restarted application to answer.
+/// How long the final reads wait for a restarted application to serve.
 const READY_DEADLINE: Duration = Duration::from_secs(10);
-
-/// The settings that hold for an application whose environment has `{{store.ttl}}`.
-const TAKEN_WITH_TTL: [&str; 2] = ["store.ttl", "store.sliding"];
 
 /// The target kind.
 pub(super) struct HttpKind;
@@ -68,14 +68,18 @@ impl Kind for HttpKind {
     }
 
     fn unfit(&self, store: &StoreSpec, description: Option<&Description>) -> Vec<Unfit> {
-        unfit(store, description.is_some_and(Description::names_ttl))
+        taken::unfit(store, description)
+    }
+
+    fn undescribed(&self, ability: Ability, description: &Description) -> Option<&'static str> {
+        taken::undescribed(ability, description)
     }
 
     fn misdescribed(&self, description: &Description) -> Option<Vec<Flaw>> {
         Some(compile::program(description).err().unwrap_or_default())
     }
 
-    fn launch(&self, site: &LaunchSite<'_>) -> Option<AppLaunch> {
+    fn launch(&self, site: &LaunchSite<'_>) -> Option<AppCommand> {
         launch::launch(site.description?, site)
     }
 
@@ -89,34 +93,6 @@ impl Kind for HttpKind {
     }
 }
 
-/// The settings of a store that an application of somebody's own does not take from the drill; `ttl` says whether it takes the
-/// lifetime.
-fn unfit(store: &StoreSpec, ttl: bool) -> Vec<Unfit> {
-    let default = StoreSpec { final_reads: store.final_reads, ..StoreSpec::default() };
-    let given = [
-        ("store.policy", store.policy != default.policy),
-        ("store.ttl", store.ttl != default.ttl),
-        ("store.sliding", store.sliding != default.sliding),
-        ("store.update", store.update != default.update),
-        ("store.timeout", store.timeout != default.timeout),
-        ("store.warm_sessions", store.warm_sessions != default.warm_sessions),
-        ("store.breaker", store.breaker != default.breaker),
-        ("store.encryption", store.encryption != default.encryption),
-    ];
-    let message = "the application is its own store, and takes no settings of this one";
-    let help = "leave it out, and configure the application: [app.env]";
-    let mut found: Vec<Unfit> = given
-        .into_iter()
-        .filter(|(key, given)| *given && !(ttl && TAKEN_WITH_TTL.contains(key)))
-        .map(|(key, _)| Unfit { key, message, help })
-        .collect();
-    if ttl && store.ttl.0.subsec_nanos() > 0 {
-        let message = "an application is told whole seconds: {{store.ttl}}";
-        found.push(Unfit { key: "store.ttl", message, help: "3600s is the default" });
-    }
-    found
-}
-
 /// Drives the application, and can restart it if the drill started it.
 #[derive(Clone)]
 pub struct HttpTarget {
@@ -125,6 +101,8 @@ pub struct HttpTarget {
     /// Of each instance, if it tells its events.
     events: Arc<[Listener]>,
     ready: String,
+    /// Where it says whether it is connected to Redis; `None` if it does not, or if there is no Redis to wait for.
+    connected: Option<Asked>,
     described: String,
 }
 
@@ -152,11 +130,14 @@ impl HttpTarget {
             }
         };
         let ready = description.app.ready.clone();
+        let asked = description.app.connected.as_ref().filter(|_| !taken::in_memory(&site.store, description));
+        let connected = asked.map(Asked::of).transpose()?;
         Ok(Self {
             application: Arc::new(application),
             processes: site.apps.clone(),
             events: Arc::default(),
             ready,
+            connected,
             described,
         })
     }
@@ -195,16 +176,39 @@ impl Target for HttpTarget {
         OpKind::Revisit,
         OpKind::LogoutEverywhere,
         OpKind::Increment,
+        OpKind::Award,
     ];
 
-    const ABILITIES: &'static [Ability] = &[Ability::Process, Ability::HostName, Ability::Users];
+    /// Some only where its description says enough ([`taken::undescribed`]).
+    const ABILITIES: &'static [Ability] = &[
+        Ability::Process,
+        Ability::HostName,
+        Ability::Users,
+        Ability::Expiry,
+        Ability::Deadline,
+        Ability::Connection,
+        Ability::Fallback,
+        Ability::Breaker,
+        Ability::Tls,
+        Ability::Encryption,
+    ];
 
     fn client(&self) -> HttpClient {
         HttpClient::to(&self.application)
     }
 
     async fn settled(&self) -> bool {
-        self.answers().await
+        self.answers().await && Target::connected(self).await != Some(false)
+    }
+
+    async fn connected(&self) -> Option<bool> {
+        let asked = self.connected.as_ref()?;
+        for instance in &self.application.instances {
+            if !asked.says_yes(instance.address).await {
+                return Some(false);
+            }
+        }
+        Some(true)
     }
 
     async fn rebuilt(&self) -> Result<Option<Self>, BuildError> {
@@ -220,7 +224,7 @@ impl Target for HttpTarget {
         }
         renewed.join_all().await.into_iter().collect::<Result<(), _>>()?;
         let deadline = Instant::now() + READY_DEADLINE;
-        while !self.answers().await && Instant::now() < deadline {
+        while !Target::settled(self).await && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(Some(self.clone()))
@@ -228,23 +232,5 @@ impl Target for HttpTarget {
 
     fn describe(&self) -> Vec<Fact> {
         vec![fact("target", self.described.clone())]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use firedrill_storage::Policy;
-
-    use super::*;
-    use crate::units::Span;
-
-    #[test]
-    fn settings_of_our_own_store_are_refused() {
-        let keys = |store: StoreSpec, ttl| unfit(&store, ttl).iter().map(|unfit| unfit.key).collect::<Vec<_>>();
-        assert_eq!(keys(StoreSpec::default(), false), Vec::<&str>::new());
-        let short = |ttl| StoreSpec { policy: Policy::FailFast, ttl, ..StoreSpec::default() };
-        assert_eq!(keys(short(Span::secs(2)), false), ["store.policy", "store.ttl"]);
-        assert_eq!(keys(short(Span::secs(2)), true), ["store.policy"]);
-        assert_eq!(keys(short(Span::millis(2_500)), true), ["store.policy", "store.ttl"]);
     }
 }

@@ -22,10 +22,12 @@ pub(super) struct Op {
     pub(super) commit: usize,
     pub(super) tokens: Option<Extract>,
     pub(super) count: Option<Extract>,
+    pub(super) version: Option<Extract>,
     pub(super) owner: Option<Extract>,
-    pub(super) absent: Option<Absent>,
+    pub(super) granted: Option<Extract>,
+    pub(super) absent: Option<Answer>,
     pub(super) degraded: Option<Extract>,
-    pub(super) refused: Vec<u16>,
+    pub(super) refused: Option<Answer>,
 }
 
 /// A request, and what is wanted of its answer.
@@ -63,8 +65,8 @@ pub(super) enum Json {
     Other(Value),
 }
 
-/// Which answers say that there is no such session.
-pub(super) struct Absent {
+/// Answers with a meaning.
+pub(super) struct Answer {
     pub(super) status: Vec<u16>,
     pub(super) location: Option<String>,
     pub(super) body: Option<Regex>,
@@ -88,6 +90,11 @@ impl Program {
         Self { operations }
     }
 
+    /// Whether the application has names of its own for sessions, which its answers to a create give.
+    pub(super) fn names_sessions(&self) -> bool {
+        self.op(OpKind::Create).is_some_and(|create| create.owner.is_some())
+    }
+
     /// How to do `kind`: an old id is looked at by a read, unless there is another way.
     pub(super) fn op(&self, kind: OpKind) -> Option<&Op> {
         let described = |kind| self.operations.iter().find(|(of, _)| *of == kind).map(|(_, op)| op);
@@ -107,7 +114,7 @@ impl Op {
             return Says::Absent;
         }
         let expected = if step.expect.is_empty() { reply.status.is_success() } else { step.expect.contains(&status) };
-        match (expected, self.refused.contains(&status)) {
+        match (expected, self.refused.as_ref().is_some_and(|refused| refused.matches(reply))) {
             (true, _) => Says::Done,
             (false, true) => Says::Refused,
             (false, false) => Says::Anything,
@@ -121,8 +128,18 @@ impl Op {
 
     /// Whether a fallback gave `reply`.
     pub(super) fn is_degraded(&self, reply: &Reply) -> bool {
-        self.degraded.as_ref().is_some_and(|degraded| degraded.all(reply).is_ok_and(|found| !found.is_empty()))
+        holds(self.degraded.as_ref(), reply)
     }
+
+    /// Whether `reply` grants what was claimed.
+    pub(super) fn is_granted(&self, reply: &Reply) -> bool {
+        holds(self.granted.as_ref(), reply)
+    }
+}
+
+/// Whether there is anything of `value` in `reply`.
+fn holds(value: Option<&Extract>, reply: &Reply) -> bool {
+    value.is_some_and(|value| value.all(reply).is_ok_and(|found| !found.is_empty()))
 }
 
 impl Step {
@@ -135,7 +152,7 @@ impl Step {
     }
 }
 
-impl Absent {
+impl Answer {
     fn matches(&self, reply: &Reply) -> bool {
         let location = || reply.headers.get(hyper::header::LOCATION).and_then(|value| value.to_str().ok());
         self.status.contains(&reply.status.as_u16())

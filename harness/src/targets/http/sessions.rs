@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use hashbrown::HashMap;
 use hyper::header::SET_COOKIE;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::connection::Reply;
 use super::jar::Jar;
@@ -24,6 +24,8 @@ const SHARDS: usize = 64;
 /// The sessions of an application.
 pub(super) struct Sessions {
     shards: [Mutex<HashMap<SessionNo, Session>>; SHARDS],
+    /// The application's own names of sessions.
+    names: RwLock<HashMap<String, SessionNo>>,
     per_user: NonZeroU32,
     sent: AtomicU64,
 }
@@ -104,7 +106,18 @@ pub(super) type Captured = Vec<(String, String)>;
 impl Sessions {
     /// None yet; each user has `per_user` of them.
     pub(super) fn new(per_user: NonZeroU32) -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()), per_user, sent: AtomicU64::new(0) }
+        let shards = std::array::from_fn(|_| Mutex::default());
+        Self { shards, names: RwLock::default(), per_user, sent: AtomicU64::new(0) }
+    }
+
+    /// The application calls session `number` so.
+    pub(super) fn call(&self, number: SessionNo, name: String) {
+        self.names.write().insert(name, number);
+    }
+
+    /// The session that the application calls so.
+    pub(super) fn called(&self, name: &str) -> Option<SessionNo> {
+        self.names.read().get(name).copied()
     }
 
     /// Lets `look` read or change session `number`.

@@ -42,10 +42,6 @@ impl Kind for StoreKind {
         super::FEW_SOCKETS
     }
 
-    fn encrypts(&self) -> bool {
-        true
-    }
-
     fn operations(&self) -> &'static [OpKind] {
         StoreTarget::OPERATIONS
     }
@@ -143,6 +139,7 @@ impl Target for StoreTarget {
         Ability::Users,
         Ability::Defects,
         Ability::Instances,
+        Ability::Encryption,
         Ability::Tls,
         Ability::Topologies,
     ];

@@ -9,7 +9,7 @@ use super::super::row::{Row, shipped};
 const LOST: super::super::row::Failure = Check("lost-writes");
 
 /// A shop whose sessions are lists in Redis.
-const SHOP: &str = concat!("--app=", env!("CARGO_MANIFEST_DIR"), "/tests/command/own_app/shop.toml");
+pub(super) const SHOP: &str = concat!("--app=", env!("CARGO_MANIFEST_DIR"), "/tests/command/own_app/shop.toml");
 
 /// The shop as most session middleware is.
 const WHOLE: &[&str] = &[SHOP, "app.env.UPDATE=whole"];

@@ -2,6 +2,7 @@
 
 use super::super::row::Failure::{Check, Gate};
 use super::super::row::{Row, shipped};
+use super::any_app::SHOP;
 use super::{FORGETS, LOST, drained};
 use crate::support::drill::{FinishedDrill, Places};
 
@@ -75,17 +76,25 @@ pub fn topologies() -> Vec<Row> {
 
 pub fn application() -> Vec<Row> {
     vec![
-        shipped("session-server-outage")
+        shipped("app-killed-after-outage")
             .shows(drained)
             .shows(|done| {
                 let run = done.run();
                 assert!(run.faults[1].evidence.contains("the application (pid "), "{}", run.faults[1].evidence);
                 assert!(run.fallback.activations[0].served > 0, "{:?}", run.fallback);
-                let log = std::fs::read_to_string(done.dir().join("session-server.log")).unwrap();
+                let log = std::fs::read_to_string(done.dir().join("app.log")).unwrap();
                 assert!(!log.is_empty());
-                assert!(run.files.iter().any(|file| file.name == "session-server.log"));
+                assert!(run.files.iter().any(|file| file.name == "app.log"));
+                assert_eq!(done.check("isolation"), "valid");
+                let errors = run.gates.iter().find(|gate| gate.name == "during.errors").unwrap();
+                assert!(errors.actual.is_some_and(|share| share < 0.3), "only while it is dead: {errors:?}");
                 let dead = run.resources.iter().any(|sample| sample.process_rss_bytes.is_none());
                 assert!(dead, "the process was dead for a second");
+            })
+            // It says nothing of a fallback: what the scenario asks about that is left out.
+            .passes("the_shop", &[SHOP])
+            .shows(|done| {
+                assert!(done.run().gates.iter().all(|gate| !gate.name.starts_with("fallback.")), "{}", done.stdout)
             })
             .fails("degrade_loses_what_was_written_in_the_outage", FORGETS, &[LOST])
             .shows(|done| {
