@@ -53,7 +53,7 @@ pub trait SessionData: Clone + Send + Sync + Serialize + DeserializeOwned + 'sta
     /// default keeps `self` and reports `other` as lost.
     fn merge(&mut self, other: Self) -> MergeReport {
         let _ = other;
-        MergeReport { united: 0, lost: 1 }
+        MergeReport { lost: 1, ..MergeReport::default() }
     }
 }
 
@@ -74,6 +74,17 @@ pub struct MergeReport {
     pub united: u64,
     /// Items (or whole copies) of the other side that could not be kept.
     pub lost: u64,
+    /// Claims in this copy that gave way to the other's. Nobody was told that one of them holds, unless Redis has lost what it
+    /// had acknowledged.
+    pub refused: u64,
+}
+
+impl MergeReport {
+    /// What it cost: the refused claims too if Redis may have lost what it had acknowledged (`lossy`).
+    pub(crate) fn counted(self, lossy: bool) -> Self {
+        let certain = if lossy { self.refused } else { 0 };
+        Self { lost: self.lost + certain, refused: 0, ..self }
+    }
 }
 
 /// The data of a session that has this id from now on; unchanged if user code panics.

@@ -147,6 +147,9 @@ impl Attack {
             }
         }
         self.heal(&mut report).await;
+        if let Some(outcome) = report.onset.and_then(|_| self.fault.outcome()) {
+            report.remark(&outcome);
+        }
         self.idle_since = self.clock.now();
         report.trusted = report.onset.and_then(|_| self.fault.trusted());
         report

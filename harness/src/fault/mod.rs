@@ -130,4 +130,9 @@ pub trait Fault: Send + Sync {
     fn damage(&self) -> Option<String> {
         None
     }
+
+    /// What the fault came to, for one that heals only once it is through; called after healing.
+    fn outcome(&self) -> Option<String> {
+        None
+    }
 }

@@ -159,6 +159,12 @@ pub enum Missing {
         /// What was observed.
         reason: String,
     },
+    /// There is no tool that reads Compose files.
+    #[error(
+        "no Docker Compose: neither `docker compose` nor `docker-compose` runs here; install one (Debian: apt-get install \
+         docker-compose)"
+    )]
+    NoCompose,
     /// The image is neither present nor obtainable.
     #[error(
         "the image {image} is not available: {reason}; name one that the engine has with --image, or build one from \

@@ -42,6 +42,7 @@ pub use self::redis::{
 };
 pub use access::Access;
 pub use admin::{Admin, RedisInfo};
+pub use app::compose::Compose;
 pub use app::{AppCommand, AppConfig, AppProcess, AppStart, CommandLine, SESSION_SERVER_VARIABLE};
 pub use append_file::{AppendFile, Length as AofLength};
 pub use authority::{Authority, Certified};

@@ -117,6 +117,10 @@ impl Scenario {
             let message = "the application at app.url is not the drill's own process";
             return Some((message.to_owned(), "let the drill start it: app.command".to_owned()));
         }
+        if ability == Ability::HostName && description.app.compose.is_some() {
+            let message = "the application in its container finds names as its image says";
+            return Some((message.to_owned(), "leave the fault out, or give a command instead of compose".to_owned()));
+        }
         kind.lacks(ability).or_else(|| {
             let help = kind.undescribed(ability, &description)?;
             Some((format!("the application, as described, {}", ability.lacking()), help.to_owned()))

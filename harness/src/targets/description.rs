@@ -12,7 +12,7 @@ use crate::load::{Instances, Routing};
 use crate::secret;
 use crate::units::Span;
 
-/// An application over HTTP: either a `command` that the drill starts, or the `url` of one that runs.
+/// An application over HTTP: a `command` or a service of a `compose` file that the drill starts, or the `url` of one that runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppSpec {
@@ -20,15 +20,18 @@ pub struct AppSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "secret::words")]
     #[schemars(extend("x-secret" = "by name"))]
     pub command: Vec<String>,
+    /// A service of a Compose file, whose container the drill starts instead of a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compose: Option<ComposeSpec>,
     /// Where an application that already runs listens: `"http://127.0.0.1:3000"`. Point it at `lab.proxy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// command: its environment: `{ REDIS_URL = "{{redis.url}}" }`. Of the harness's it gets PATH, HOME and a few more;
+    /// command, compose: its environment: `{ REDIS_URL = "{{redis.url}}" }`. Of the harness's it gets PATH, HOME and a few more;
     /// `"{{env.NAME}}"` is the harness's variable NAME. No record holds the values.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty", serialize_with = "secret::variables")]
     #[schemars(extend("writeOnly" = true))]
     pub env: IndexMap<String, String>,
-    /// command: the folder it runs in, by a path relative to the scenario (default: the scenario's).
+    /// command, compose: the folder it runs in, or the file is in, by a path relative to the scenario (default: the scenario's).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
     /// The path that answers with a status below 500 once the application serves.
@@ -42,16 +45,16 @@ pub struct AppSpec {
     /// has recovered only when every instance is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected: Option<ConnectedSpec>,
-    /// command: how long a start may take.
+    /// command, compose: how long a start may take, without the building of an image.
     #[serde(default = "start_deadline")]
     pub within: Span,
-    /// command: how many of it share the load, each on its own port (1 to 8).
+    /// command, compose: how many of it share the load, each on its own port (1 to 8).
     #[serde(default = "one")]
     pub instances: NonZeroU32,
     /// Which of several instances gets an operation (default: the next one, `round-robin`).
     #[serde(default = "in_turn")]
     pub routing: Routing,
-    /// command: how long an instance may take to end after SIGTERM before it is killed, in `app.restart` and a `[[deploy]]`.
+    /// command, compose: how long an instance may take to end after SIGTERM before it is killed, in `app.restart` and a `[[deploy]]`.
     #[serde(default = "grace")]
     pub grace: Span,
 }
@@ -75,6 +78,17 @@ fn in_turn() -> Routing {
 
 fn grace() -> Span {
     Span::secs(10)
+}
+
+/// A service of a Compose file. Its container joins the machine's network: it listens on `{{port}}`, and reaches Redis where
+/// `{{redis.url}}` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ComposeSpec {
+    /// The file, by a path relative to `dir`.
+    pub file: PathBuf,
+    /// The service.
+    pub service: String,
 }
 
 /// How an application says that it is connected to Redis: by a status of 200 to 299, and by its body if `body` is given.

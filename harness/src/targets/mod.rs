@@ -20,7 +20,7 @@ const FEW_SOCKETS: u64 = 16;
 
 pub use defect::{Defect, Planted};
 pub use description::{
-    AnswerSpec, AppSpec, ConnectedSpec, Description, ExtractSpec, OpSpec, OpsSpec, RefusedSpec, StepSpec,
+    AnswerSpec, AppSpec, ComposeSpec, ConnectedSpec, Description, ExtractSpec, OpSpec, OpsSpec, RefusedSpec, StepSpec,
 };
 pub use driver::{Driver, Generator, Job};
 pub use kind::{Flaw, Kind, LaunchSite, Unfit};

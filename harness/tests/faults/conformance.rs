@@ -194,7 +194,7 @@ async fn app(lab: &Lab, access: &Access, logs: &TempDir) -> AppProcess {
     let ready = "/api/game/results".to_owned();
     let config = AppConfig {
         binary: Some(session_server().to_owned()),
-        command: AppCommand { line: Arc::new(line), folder: logs.path().to_owned(), ready },
+        command: AppCommand { compose: None, line: Arc::new(line), folder: logs.path().to_owned(), ready },
         instance: (1, 1),
         hosts: None,
         logs: logs.path().to_owned(),

@@ -1,6 +1,7 @@
 //! What drills run on: managed servers, containers, external servers, groups of servers; and how they are healed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod compose;
 mod death;
 mod docker;
 mod ends;

@@ -82,10 +82,10 @@ impl SessionData for Items {
         }
         let count = missing.len() as u64;
         if !UNITES.get() {
-            return MergeReport { united: 0, lost: count };
+            return MergeReport { lost: count, ..MergeReport::default() };
         }
         // The other copy's items are older, or were written at the same time.
         self.items.splice(0..0, missing);
-        MergeReport { united: count, lost: 0 }
+        MergeReport { united: count, ..MergeReport::default() }
     }
 }

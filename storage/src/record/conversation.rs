@@ -380,13 +380,13 @@ mod tests {
         theirs.status = Status::Closed;
         theirs.title = "older".into();
         theirs.updated_at = Timestamp(1_500);
-        assert_eq!(mine.merge(theirs), MergeReport { united: 1, lost: 0 });
+        assert_eq!(mine.merge(theirs), MergeReport { united: 1, ..MergeReport::default() });
         assert_eq!((ids(&mine), mine.status, mine.title.as_str()), (vec!["m1", "m3", "m2"], Status::Closed, ""));
         let mut other = conversation(&["m1"]);
         other.messages[0].content = "something else".into();
         other.title = "newer".into();
         other.updated_at = Timestamp(8_000);
-        assert_eq!(mine.merge(other), MergeReport { united: 0, lost: 1 });
+        assert_eq!(mine.merge(other), MergeReport { lost: 1, ..MergeReport::default() });
         assert_eq!((mine.messages[0].content.as_str(), mine.title.as_str()), ("say m1", "newer"));
     }
 }

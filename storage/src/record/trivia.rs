@@ -215,7 +215,7 @@ impl SessionData for TriviaSession {
         self.created_at = self.created_at.min(other.created_at);
         self.last_activity_time = self.last_activity_time.max(other.last_activity_time);
         let award = self.merge_award(other.progression_awarded, other.award_claim);
-        MergeReport { united: united + award.united, lost: lost + award.lost }
+        MergeReport { united: united + award.united, lost, refused: award.refused }
     }
 }
 
@@ -245,10 +245,10 @@ impl TriviaSession {
         let kept = named(&claim);
         let mine = std::mem::replace(&mut self.award_claim, claim);
         if !std::mem::replace(&mut self.progression_awarded, true) {
-            return MergeReport { united: 1, lost: 0 };
+            return MergeReport { united: 1, ..MergeReport::default() };
         }
         tracing::warn!(session = %self.session_id, %kept, refused = named(&mine), "a reward was claimed twice");
-        MergeReport { united: 0, lost: 1 }
+        MergeReport { refused: 1, ..MergeReport::default() }
     }
 }
 
@@ -381,7 +381,7 @@ mod tests {
         let mut newer = session(&[1, 2, 4]);
         let report = newer.merge(session(&[1, 3]));
         assert_eq!(questions(&newer), [1, 3, 2, 4]);
-        assert_eq!(report, MergeReport { united: 1, lost: 0 });
+        assert_eq!(report, MergeReport { united: 1, ..MergeReport::default() });
     }
 
     #[test]
@@ -391,7 +391,7 @@ mod tests {
         older.answers[0].choice = 3;
         let report = newer.merge(older);
         assert_eq!(newer.answers, [answer(1)]);
-        assert_eq!(report, MergeReport { united: 0, lost: 1 });
+        assert_eq!(report, MergeReport { lost: 1, ..MergeReport::default() });
     }
 
     #[test]
@@ -417,9 +417,9 @@ mod tests {
             (None, Some("theirs"), Some("theirs"), (1, 0)),
             (None, None, None, (0, 0)),
         ];
-        for (mine, theirs, kept, (united, lost)) in cases {
+        for (mine, theirs, kept, (united, refused)) in cases {
             let mut session = claimed(mine);
-            assert_eq!(session.merge(claimed(theirs)), MergeReport { united, lost }, "{mine:?} {theirs:?}");
+            assert_eq!(session.merge(claimed(theirs)), MergeReport { united, lost: 0, refused }, "{mine:?} {theirs:?}");
             assert_eq!(session, claimed(kept), "{mine:?} {theirs:?}");
         }
     }
@@ -429,7 +429,7 @@ mod tests {
         let (mut mine, mut theirs) = (session(&[]), session(&[]));
         mine.award_to(ClaimToken::new("mine").unwrap());
         theirs.progression_awarded = true;
-        assert_eq!(mine.merge(theirs), MergeReport { united: 0, lost: 1 });
+        assert_eq!(mine.merge(theirs), MergeReport { refused: 1, ..MergeReport::default() });
         assert!(mine.is_awarded() && mine.claimant().is_none());
     }
 

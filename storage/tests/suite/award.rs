@@ -136,6 +136,24 @@ async fn a_claim_whose_answer_was_lost_is_settled_by_asking_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_was_only_pending_is_refused_and_nothing_is_lost_where_redis_lost_nothing() {
+    let server = RedisServer::start();
+    let line = BadLine::to(server.port(), 7).await;
+    let builder = StoreBuilder { command_timeout: Duration::from_millis(200), ..StoreBuilder::new(line.url()) };
+    let built = builder.build::<TriviaSession>().unwrap();
+    make(&built.store, "a").await;
+    let other: Store = Arc::new(RedisStore::builder(&server.url()).build().unwrap());
+    assert!(persist(&other, "a", &token("other")).await);
+    line.lose(1_000);
+    let late = claim(&*built.store, &id("a"), &token("late"), HOUR).await.unwrap();
+    assert_eq!(late, Acked::fallback(Claim::Pending));
+    line.lose(0);
+    assert!(!persist(&built.store, "a", &token("late")).await);
+    let stats = built.fallback_stats();
+    assert_eq!((stats.merged, stats.lost_items), (1, 0), "{stats:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_line_that_loses_answers_each_reward_is_awarded_once() {
     for (number, policy) in POLICIES.into_iter().enumerate() {
         let server = RedisServer::start();

@@ -71,6 +71,8 @@ struct Rolling {
 
 #[derive(Debug, Clone, Default)]
 struct State {
+    /// How many instances have been told to end.
+    told: usize,
     /// How many instances have had their turn, whether they serve or not.
     turns: usize,
     /// The requests of the load to instances that have ended.
@@ -84,7 +86,11 @@ struct State {
 impl Rolling {
     async fn roll(&self) {
         for app in &self.context.apps {
-            self.state.lock().requests += app.requests().load(Relaxed);
+            {
+                let mut state = self.state.lock();
+                state.requests += app.requests().load(Relaxed);
+                state.told += 1;
+            }
             let restarted = app.restart(&self.env).await;
             let mut state = self.state.lock();
             state.turns += 1;
@@ -100,7 +106,7 @@ impl Rolling {
     }
 
     fn words(&self) -> String {
-        let State { turns, requests, killed, failed } = &*self.state.lock();
+        let State { turns, requests, killed, failed, .. } = &*self.state.lock();
         let all = self.context.apps.len();
         let killed = match killed {
             0 => String::new(),
@@ -148,11 +154,13 @@ impl Fault for RestartFault {
     }
 
     async fn impact(&self, _within: Duration) -> Impact {
-        let State { turns, requests, .. } = *self.rolling.state.lock();
-        Impact { bit: turns > 0 && requests > 0, evidence: self.rolling.words() }
+        let State { told, requests, .. } = *self.rolling.state.lock();
+        let (all, after) = (self.rolling.context.apps.len(), count(requests, "request"));
+        Impact { bit: told > 0 && requests > 0, evidence: format!("{told} of {all} told to end after {after}") }
     }
 
-    fn damage(&self) -> Option<String> {
+    /// A restart takes as long as the application does, which is often longer than the fault was to last.
+    fn outcome(&self) -> Option<String> {
         Some(self.rolling.words())
     }
 }

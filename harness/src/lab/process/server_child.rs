@@ -95,7 +95,7 @@ impl<S: Supervised> ServerProcess for S {
     }
 
     fn freeze(&self, frozen: bool) -> Result<bool, LabError> {
-        self.child().child.signal(if frozen { Signal::SIGSTOP } else { Signal::SIGCONT })
+        self.child().freeze(frozen)
     }
 }
 
@@ -155,6 +155,14 @@ impl ServerChild {
     /// The time limit for a start.
     pub fn start_deadline(&self) -> Duration {
         self.start_deadline
+    }
+
+    /// As [`ServerProcess::freeze`].
+    ///
+    /// # Errors
+    /// [`LabError::System`] with the error of kill(2).
+    pub fn freeze(&self, frozen: bool) -> Result<bool, LabError> {
+        self.child.signal(if frozen { Signal::SIGSTOP } else { Signal::SIGCONT })
     }
 
     /// The last lines of its log.

@@ -23,11 +23,11 @@ mod topology_kind;
 pub use binary::{REDIS_SERVER_VARIABLE, RedisBinary, Version, in_path};
 pub use container::{DEFAULT_IMAGE, DockerConfig};
 #[cfg(feature = "docker")]
-pub use docker::{DockerRedis, reach_engine, remove_orphans, start as start_container};
+pub use docker::{APP_LABEL, Containers, DockerRedis, reach_engine, remove_orphans, start as start_container};
 pub use external::{Existing, ExternalRedis};
 pub use managed::{ManagedConfig, ManagedRedis, ServerRole};
 #[cfg(not(feature = "docker"))]
-pub use no_docker::{reach_engine, remove_orphans, start as start_container};
+pub use no_docker::{APP_LABEL, Containers, reach_engine, remove_orphans, start as start_container};
 pub use sentinel::Sentinels;
 pub use slots::{Redirections, Slots, Way};
 pub use topology::Topology;

@@ -12,7 +12,7 @@ use super::super::description::{AppSpec, Description};
 use super::super::kind::{Flaw, LaunchSite};
 use super::taken;
 use super::template::{Template, Values};
-use crate::lab::{AppCommand, AppStart, CommandLine};
+use crate::lab::{AppCommand, AppStart, CommandLine, Compose};
 
 /// What tells the application where its Redis is.
 const WHERE: [&str; 3] = ["redis.url", "redis.host", "redis.port"];
@@ -49,9 +49,9 @@ pub(super) fn flaws(app: &AppSpec) -> Vec<Flaw> {
             "as '\"status\": *\"connected\"'",
         ));
     }
-    match (app.command.is_empty(), &app.url) {
-        (false, None) => command_flaws(app, &mut found),
-        (true, Some(url)) => {
+    match (app.command.is_empty(), &app.compose, &app.url) {
+        (false, None, None) | (true, Some(_), None) => command_flaws(app, &mut found),
+        (true, None, Some(url)) => {
             if let Err(message) = authority(url) {
                 found.push(Flaw::at(["app", "url"], message, "as \"http://127.0.0.1:3000\""));
             }
@@ -63,9 +63,9 @@ pub(super) fn flaws(app: &AppSpec) -> Vec<Flaw> {
             }
         }
         _ => {
-            let help =
-                "command = [\"gunicorn\", \"-b\", \"127.0.0.1:{{port}}\", \"shop:app\"], or url for one that runs";
-            found.push(Flaw::at(["app"], "an application has either a command or a url", help));
+            let help = "command = [\"gunicorn\", \"-b\", \"127.0.0.1:{{port}}\", \"shop:app\"], or compose = { file = \"compose.yaml\", \
+                 service = \"web\" }, or url for one that runs";
+            found.push(Flaw::at(["app"], "an application has either a command, or a compose file, or a url", help));
         }
     }
     found
@@ -73,6 +73,7 @@ pub(super) fn flaws(app: &AppSpec) -> Vec<Flaw> {
 
 fn command_flaws(app: &AppSpec, found: &mut Vec<Flaw>) {
     let mut used: Vec<String> = Vec::new();
+    let how = if app.compose.is_some() { "compose" } else { "command" };
     for (at, text) in app.command.iter().enumerate() {
         let path = ["app".to_owned(), "command".to_owned(), at.to_string()];
         let Some(template) = template(&path, text, found) else { continue };
@@ -94,11 +95,11 @@ fn command_flaws(app: &AppSpec, found: &mut Vec<Flaw>) {
     }
     if !used.iter().any(|name| name == "port") {
         let help = "use {{port}} in command or env: the drill chooses a free one";
-        found.push(Flaw::at(["app", "command"], "nothing tells the application its port", help));
+        found.push(Flaw::at(["app", how], "nothing tells the application its port", help));
     }
     if !used.iter().any(|name| WHERE.contains(&name.as_str())) {
         let help = "env = { REDIS_URL = \"{{redis.url}}\" }, or {{redis.host}} and {{redis.port}}";
-        found.push(Flaw::at(["app", "command"], "nothing tells the application where its Redis is", help));
+        found.push(Flaw::at(["app", how], "nothing tells the application where its Redis is", help));
     }
 }
 
@@ -189,7 +190,8 @@ pub(super) fn launch(description: &Description, site: &LaunchSite<'_>) -> Option
         CommandLine { argv, environment: environment.chain(deployed).collect() }
     };
     let folder = app.dir.clone().unwrap_or_else(|| PathBuf::from("."));
-    Some(AppCommand { line: Arc::new(line), folder, ready: app.ready.clone() })
+    let compose = app.compose.as_ref().map(|spec| Compose::new(folder.join(&spec.file), spec.service.clone()));
+    Some(AppCommand { compose: compose.map(Arc::new), line: Arc::new(line), folder, ready: app.ready.clone() })
 }
 
 /// Pairs of names and values, and the harness's own variables.
@@ -259,7 +261,7 @@ mod tests {
     fn what_is_wrong_with_an_application_is_named_with_its_place() {
         assert_eq!(first(SOUND), Default::default());
         assert_eq!(first("url = 'http://localhost:3000'"), Default::default());
-        assert_eq!(first("").1, "an application has either a command or a url");
+        assert_eq!(first("").1, "an application has either a command, or a compose file, or a url");
         assert_eq!(first(&SOUND.replace("{{port}}", "80")).1, "nothing tells the application its port");
         assert_eq!(first(&SOUND.replace("{{redis.url}}", "x")).1, "nothing tells the application where its Redis is");
         assert_eq!(first(&SOUND.replace("{{redis.url}}", "{{redis.uri}}")).0, "app.env.REDIS_URL");
@@ -272,6 +274,11 @@ mod tests {
         assert_eq!(first("url = 'https://shop.example'").1, "TLS to the application is not supported");
         assert_eq!(first("url = 'http://localhost:3000'\nenv = { A = 'b' }").0, "app.env");
         assert_eq!(first("url = 'http://localhost:3000'\ninstances = 2").0, "app.instances");
+        let service = "compose = { file = 'compose.yaml', service = 'web' }";
+        assert_eq!(first(&format!("{service}\n{}", SOUND.lines().last().unwrap())).0, "app.compose", "it has no port");
+        let sound = format!("{service}\nenv = {{ PORT = '{{{{port}}}}', REDIS_URL = '{{{{redis.url}}}}' }}");
+        assert_eq!(first(&sound), Default::default());
+        assert_eq!(first(&format!("{sound}\nurl = 'http://localhost:3000'")).0, "app");
         let (place, message) = first("command = ['shop', '{{port}}', '{{redis.ca-file}}']");
         assert!(place == "app.command.2" && message.contains("cannot be left out"), "{place} {message}");
         assert_eq!(first(&format!("{SOUND}\nconnected = {{ get = 'up' }}")).0, "app.connected");

@@ -126,7 +126,11 @@ impl HttpTarget {
             None => {
                 let count = site.apps.len();
                 let times = if count == 1 { String::new() } else { format!("{count} instances of ") };
-                format!("http ({times}{})", secret::command(&description.app.command).join(" "))
+                let what = match &description.app.compose {
+                    Some(compose) => format!("the service {} of {}", compose.service, compose.file.display()),
+                    None => secret::command(&description.app.command).join(" "),
+                };
+                format!("http ({times}{what})")
             }
         };
         let ready = description.app.ready.clone();

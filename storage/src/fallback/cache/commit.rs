@@ -121,11 +121,11 @@ impl<D: SessionData> Copy<D> {
             WriteBack::Destroyed { tombstone, doubtful, .. } => {
                 let version = self.version().max(tombstone);
                 let gone = Copy::tombstone(version, self.base(), Lineage::default(), at, self.expires);
-                let lost = MergeReport { united: 0, lost: pending.weight() };
+                let lost = MergeReport { lost: pending.weight(), ..MergeReport::default() };
                 (gone, if doubtful && lost.lost > 0 { Outcome::Superseded(lost) } else { Outcome::Done })
             }
             WriteBack::Renamed(tombstone, to) => {
-                let lost = MergeReport { united: 0, lost: pending.weight() };
+                let lost = MergeReport { lost: pending.weight(), ..MergeReport::default() };
                 let mut gone =
                     Copy::tombstone(self.version().max(tombstone), self.base(), Lineage::default(), at, self.expires);
                 gone.ids = Ids::Now(to);
@@ -260,7 +260,7 @@ impl<D: SessionData> Copy<D> {
         if base.is_some_and(|base| lineage.is_foreign_to(base.lineage)) {
             // Another session has this id: the newer one stays.
             return if pending.made.is_some() || (lossy && behind) {
-                replaced(MergeReport { united: 0, lost: pending.never_seen(data, &theirs.data) })
+                replaced(MergeReport { lost: pending.never_seen(data, &theirs.data), ..MergeReport::default() })
             } else if pending.content.is_some() {
                 superseded(missing_from(&theirs.data, data))
             } else {
@@ -279,7 +279,10 @@ impl<D: SessionData> Copy<D> {
                 (adopted(), Outcome::Done)
             } else if behind || missing.lost == 0 {
                 let (data, report) = merged(data, theirs.data.clone());
-                (dirty(data, (*version).max(theirs.version) + 1, open.written()), Outcome::Merged(report))
+                (
+                    dirty(data, (*version).max(theirs.version) + 1, open.written()),
+                    Outcome::Merged(report.counted(lossy)),
+                )
             } else {
                 superseded(missing)
             };
@@ -294,7 +297,7 @@ impl<D: SessionData> Copy<D> {
                 }
                 (_, Some(base)) if base.lineage.has_root() => {}
                 // As far as known here, it was made where no session lived, so it is newer than whatever is there.
-                (lost, _) => return replaced(MergeReport { united: 0, lost }),
+                (lost, _) => return replaced(MergeReport { lost, ..MergeReport::default() }),
             }
         } else if let Some(data) = pending.rebased(&theirs.data).filter(|_| !lossy) {
             // Only appends: repeat them on Redis's state.
@@ -302,9 +305,9 @@ impl<D: SessionData> Copy<D> {
             return (dirty(data, (*version).max(theirs.version) + 1, open), Outcome::Merged(report));
         }
         let (data, report) = merged(data, theirs.data);
-        let news = report.united + report.lost > 0;
+        let news = report != MergeReport::default();
         let next = dirty(data, (*version).max(theirs.version) + u64::from(news), open);
-        if news { (next, Outcome::Merged(report)) } else { (next, Outcome::Again) }
+        if news { (next, Outcome::Merged(report.counted(lossy))) } else { (next, Outcome::Again) }
     }
 
     /// The same as another session than the one that has its id in Redis: with its own root.
@@ -361,5 +364,5 @@ impl<D: SessionData> Copy<D> {
 
 /// What `mine` has and `theirs` lacks.
 fn missing_from<D: SessionData>(theirs: &D, mine: &D) -> MergeReport {
-    merged(theirs, mine.clone()).1
+    merged(theirs, mine.clone()).1.counted(true)
 }

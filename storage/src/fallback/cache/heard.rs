@@ -184,7 +184,7 @@ impl<D: SessionData> Copy<D> {
             }
             Operation::Update(_, theirs) if pending.whole.is_some() => {
                 let (data, united) = merged(&data, theirs);
-                report = united;
+                report = united.counted(base.is_some_and(|known| known.boot != at.boot));
                 let next = dirty(data, newer + 1, left, pending.change().written());
                 next.slid(at.now, after(at.now, ttl))
             }

@@ -197,7 +197,7 @@ impl<D: SessionData> PendingWrite<D> {
             Some(replaced) => merged(replaced, mine.clone()).0,
             None => mine.clone(),
         };
-        let (_, report) = merged(&known, theirs.clone());
+        let report = merged(&known, theirs.clone()).1.counted(true);
         report.united + report.lost
     }
 }
@@ -220,7 +220,7 @@ pub(super) fn merged<D: SessionData>(mine: &D, theirs: D) -> (D, MergeReport) {
     let united = guarded(|| (data.merge(theirs), data));
     match united {
         Some((report, data)) => (data, report),
-        None => (mine.clone(), MergeReport { united: 0, lost: 1 }),
+        None => (mine.clone(), MergeReport { lost: 1, ..MergeReport::default() }),
     }
 }
 

@@ -5,20 +5,28 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use testcontainers::bollard::Docker;
-use testcontainers::bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
+use testcontainers::bollard::query_parameters::{
+    KillContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+};
 use testcontainers::core::client::docker_client_instance;
 
 use crate::lab::error::{LabError, Missing, ServerError};
 use crate::lab::process::Owner;
 
-/// The label that names a container's owner.
+/// The label that names the owner of a container of Redis.
 pub(super) const OWNER_LABEL: &str = "firedrill.owner";
+
+/// The same on a container of an application.
+pub const APP_LABEL: &str = "firedrill.app-owner";
 
 /// An engine that takes longer to answer counts as absent.
 const ENGINE_DEADLINE: Duration = Duration::from_millis(900);
 
 /// The time limit for one call to the engine.
 pub(super) const CALL_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Pause between two looks at a container that is being removed.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Connects to the engine and makes sure that it answers.
 ///
@@ -60,9 +68,95 @@ pub(super) async fn call<T>(
 pub(super) async fn remove(engine: &Docker, id: &str) -> Result<(), LabError> {
     let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
     match call("removing a container", engine.remove_container(id, Some(options))).await {
-        Err(LabError::Server(ServerError::Engine { reason, .. })) if reason.contains("No such container") => Ok(()),
+        Err(error) if is_gone(&error) || is_going(&error) => Ok(()),
         removed => removed,
     }
+}
+
+/// Containers of somebody else's making, by name.
+pub struct Containers(Docker);
+
+impl Containers {
+    /// Connects to the engine.
+    ///
+    /// # Errors
+    /// [`Missing::NoDocker`] within a second.
+    pub async fn reach() -> Result<Self, LabError> {
+        engine().await.map(Self)
+    }
+
+    /// The id on this machine of the first process of a container that runs; `None` if it does not, or is not there.
+    ///
+    /// # Errors
+    /// [`ServerError::Engine`].
+    pub async fn running(&self, name: &str) -> Result<Option<u32>, LabError> {
+        match call("looking at a container", self.0.inspect_container(name, None)).await {
+            Err(error) if is_gone(&error) => Ok(None),
+            said => {
+                let state = said?.state.unwrap_or_default();
+                let pid = state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0);
+                Ok(pid.filter(|_| state.running == Some(true)))
+            }
+        }
+    }
+
+    /// Kills and removes a container, and returns once its name is free; one that is not there is fine.
+    ///
+    /// # Errors
+    /// [`ServerError::Engine`].
+    pub async fn remove(&self, name: &str) -> Result<(), LabError> {
+        let gone = async {
+            loop {
+                remove(&self.0, name).await?;
+                match call("looking at a container", self.0.inspect_container(name, None)).await {
+                    Err(error) if is_gone(&error) => return Ok(()),
+                    looked => looked.map(drop)?,
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        let failed = |reason: String| LabError::Server(ServerError::Engine { doing: "removing a container", reason });
+        let removed = tokio::time::timeout(CALL_DEADLINE, gone).await;
+        removed.unwrap_or_else(|_| Err(failed(format!("it is still there after {CALL_DEADLINE:?}"))))
+    }
+
+    /// Stops a container's processes.
+    ///
+    /// # Errors
+    /// [`ServerError::Engine`].
+    pub async fn pause(&self, name: &str) -> Result<(), LabError> {
+        call("pausing a container", self.0.pause_container(name)).await
+    }
+
+    /// Lets a container's processes go on.
+    ///
+    /// # Errors
+    /// [`ServerError::Engine`].
+    pub async fn unpause(&self, name: &str) -> Result<(), LabError> {
+        call("resuming a container", self.0.unpause_container(name)).await
+    }
+
+    /// Sends SIGTERM to a container; one that has ended is fine.
+    ///
+    /// # Errors
+    /// [`ServerError::Engine`].
+    pub async fn terminate(&self, name: &str) -> Result<(), LabError> {
+        let options = KillContainerOptionsBuilder::new().signal("SIGTERM").build();
+        match call("ending a container", self.0.kill_container(name, Some(options))).await {
+            Err(error) if is_gone(&error) => Ok(()),
+            ended => ended,
+        }
+    }
+}
+
+/// Whether somebody else removes the container at this moment.
+fn is_going(error: &LabError) -> bool {
+    matches!(error, LabError::Server(ServerError::Engine { reason, .. }) if reason.contains("already in progress"))
+}
+
+fn is_gone(error: &LabError) -> bool {
+    let gone = |reason: &str| reason.contains("No such container") || reason.contains("is not running");
+    matches!(error, LabError::Server(ServerError::Engine { reason, .. }) if gone(reason))
 }
 
 /// Removes the containers of killed drills, or only lists them if `dry`. Returns their names.
@@ -71,17 +165,19 @@ pub(super) async fn remove(engine: &Docker, id: &str) -> Result<(), LabError> {
 /// [`Missing::NoDocker`] and [`ServerError::Engine`].
 pub async fn remove_orphans(dry: bool) -> Result<Vec<String>, LabError> {
     let engine = engine().await?;
-    let filters = HashMap::from([("label", vec![OWNER_LABEL])]);
-    let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
     let mut removed = Vec::new();
-    for container in call("listing containers", engine.list_containers(Some(options))).await? {
-        let owner = container.labels.as_ref().and_then(|labels| labels.get(OWNER_LABEL)?.parse::<Owner>().ok());
-        if let (Some(id), true) = (container.id, owner.is_some_and(|owner| owner.is_gone())) {
-            if !dry {
-                remove(&engine, &id).await?;
+    for label in [OWNER_LABEL, APP_LABEL] {
+        let filters = HashMap::from([("label", vec![label])]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        for container in call("listing containers", engine.list_containers(Some(options))).await? {
+            let owner = container.labels.as_ref().and_then(|labels| labels.get(label)?.parse::<Owner>().ok());
+            if let (Some(id), true) = (container.id, owner.is_some_and(|owner| owner.is_gone())) {
+                if !dry {
+                    remove(&engine, &id).await?;
+                }
+                let image = container.image.unwrap_or_default();
+                removed.push(format!("{} ({image})", id.get(..12).unwrap_or(&id)));
             }
-            let image = container.image.unwrap_or_default();
-            removed.push(format!("{} ({image})", id.get(..12).unwrap_or(&id)));
         }
     }
     Ok(removed)

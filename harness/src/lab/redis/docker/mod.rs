@@ -24,8 +24,8 @@ use crate::lab::error::{LabError, Missing, ServerError};
 use crate::lab::process::{Owner, ProcessState, ServerProcess, a_port, last_lines};
 use crate::lab::server::Server;
 use crate::lab::url::RedisUrl;
+pub use engine::{APP_LABEL, Containers, reach_engine, remove_orphans};
 use engine::{OWNER_LABEL, call};
-pub use engine::{reach_engine, remove_orphans};
 
 /// Starts a Redis in a container.
 ///

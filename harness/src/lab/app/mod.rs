@@ -1,5 +1,8 @@
 //! The application under drill, a child process on a loopback port that stays the same across kills and restarts: the command of
-//! a scenario's `[app]`. It is configured only by what its launch says, and it never outlives the harness.
+//! a scenario's `[app]`, or the Compose tool that runs its container. It is configured only by what its launch says, and it never
+//! outlives the harness.
+
+pub mod compose;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -11,9 +14,10 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use parking_lot::Mutex;
 
+use self::compose::{Compose, Container};
 use super::error::{LabError, Missing, ServerError};
 use super::own_hosts::OwnHosts;
-use super::process::{Output, Program, Readiness, ServerChild, ServerProcess, Supervised, on_free_port};
+use super::process::{Output, ProcessState, Program, Readiness, ServerChild, ServerProcess, on_free_port};
 use super::redis::in_path;
 use super::status::status;
 
@@ -42,9 +46,11 @@ const INHERITED: [&str; 11] = [
     "VIRTUAL_ENV",
 ];
 
-/// The command of a scenario's `[app]`. May hold secrets, so this type has no Debug.
+/// How a scenario's `[app]` is started. May hold secrets, so this type has no Debug.
 #[derive(Clone)]
 pub struct AppCommand {
+    /// The service whose container it is, if it runs in one: then there is no program and there are no arguments.
+    pub compose: Option<Arc<Compose>>,
     /// Program, arguments and environment of a start.
     pub line: Arc<dyn Fn(&AppStart<'_>) -> CommandLine + Send + Sync>,
     /// The folder it runs in.
@@ -90,9 +96,10 @@ pub struct AppConfig {
     pub grace: Duration,
 }
 
-/// An application that the drill owns. Dropping it kills its whole process group.
+/// An application that the drill owns. Dropping it kills its whole process group, or its container.
 pub struct AppProcess {
     child: ServerChild,
+    container: Option<Container>,
     program: Application,
     printed: Vec<PathBuf>,
     requests: Arc<AtomicU64>,
@@ -105,6 +112,8 @@ struct Application {
     command: AppCommand,
     /// The program, if it is not the one that the command names.
     found: Option<PathBuf>,
+    /// The Compose tool's program and first arguments, where the application runs in a container.
+    tool: Vec<String>,
     port: u16,
     instance: u32,
     deployed: Mutex<Vec<(String, String)>>,
@@ -134,12 +143,20 @@ impl AppProcess {
     /// port.
     ///
     /// # Errors
-    /// [`Missing::NoSessionServer`] before anything is started; [`ServerError::Exited`] and [`ServerError::NotReady`]
-    /// with the end of the log.
+    /// [`Missing::NoSessionServer`] before anything is started, or what [`Compose::open`] lacks; [`ServerError::Exited`] and
+    /// [`ServerError::NotReady`] with the end of the log.
     pub async fn start(config: AppConfig) -> Result<Self, LabError> {
         let start = AppStart { port: 0, instance: config.instance.0, deployed: &[] };
-        let is_ours = (config.command.line)(&start).argv.first().is_some_and(|program| program == SESSION_SERVER);
+        let CommandLine { argv, environment } = (config.command.line)(&start);
+        let is_ours = argv.first().is_some_and(|program| program == SESSION_SERVER);
         let found = is_ours.then(|| Self::find(config.binary.as_deref())).transpose()?;
+        let (tool, mut container) = match &config.command.compose {
+            Some(compose) => {
+                let name = compose.name(config.instance.0);
+                (compose.open(&environment).await?, Some(Container::called(name).await?))
+            }
+            None => (Vec::new(), None),
+        };
         let prepare = |port| {
             let (instance, of) = config.instance;
             let (file, called) = match of {
@@ -151,10 +168,23 @@ impl AppProcess {
             let printed = vec![output.log.clone(), output.out.clone()];
             let child = ServerChild::new(NAME, output, config.start_deadline).forking();
             let (command, found, hosts) = (config.command.clone(), found.clone(), config.hosts.clone());
-            let program = Application { command, found, port, instance, hosts, deployed: Mutex::default() };
-            Ok(Self { child, program, printed, requests: Arc::default(), called, grace: config.grace })
+            let (tool, deployed) = (tool.clone(), Mutex::default());
+            let program = Application { command, found, tool, port, instance, hosts, deployed };
+            let requests = Arc::default();
+            Ok(Self { child, container: None, program, printed, requests, called, grace: config.grace })
         };
-        on_free_port(prepare, |app| (&app.child, &app.program)).await
+        let mut app = on_free_port(prepare, |app| (&app.child, &app.program)).await?;
+        app.container = container.take();
+        app.look().await?;
+        Ok(app)
+    }
+
+    /// Looks at its container, if it has one: only the engine knows the id of the process.
+    async fn look(&self) -> Result<(), LabError> {
+        match &self.container {
+            Some(container) => container.look().await,
+            None => Ok(()),
+        }
     }
 
     /// The address it listens on; the address stays the same while the process is dead.
@@ -185,7 +215,12 @@ impl AppProcess {
     /// Same as [`ServerProcess::ensure_running`].
     pub async fn restart(&self, env: &IndexMap<String, String>) -> Result<bool, LabError> {
         self.program.deployed.lock().extend(env.iter().map(|(name, text)| (name.clone(), text.clone())));
-        self.child.restart(&self.program, self.grace).await
+        let Some(container) = &self.container else {
+            return self.child.restart(&self.program, self.grace).await;
+        };
+        let by_itself = container.end(self.grace).await?;
+        self.renew().await?;
+        Ok(by_itself)
     }
 
     /// Its name in sentences: "the application", or which instance of it.
@@ -218,14 +253,20 @@ impl Program for Application {
         let CommandLine { argv, environment } = line(&start);
         let program = argv.first().map_or("", String::as_str);
         // A path is the folder's, a bare name is looked up in PATH.
-        let mut command = match &self.found {
-            Some(found) => Command::new(found),
-            None if program.contains('/') => Command::new(folder.join(program)),
-            None => Command::new(program),
+        let mut command = match (&self.found, self.tool.first()) {
+            (Some(found), _) => Command::new(found),
+            (None, Some(tool)) => Command::new(tool),
+            (None, None) if program.contains('/') => Command::new(folder.join(program)),
+            (None, None) => Command::new(program),
         };
         // Redis variables in the harness's environment configure the harness, not the application.
-        let inherited = INHERITED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)));
-        command.args(argv.iter().skip(1)).current_dir(folder).env_clear().envs(inherited).envs(environment);
+        let for_tool: &[&str] = if self.tool.is_empty() { &[] } else { &compose::INHERITED };
+        let inherited = INHERITED.iter().chain(for_tool).filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        let words = match &self.command.compose {
+            Some(compose) => [self.tool[1..].to_vec(), compose.run(self.instance, &environment)].concat(),
+            None => argv.into_iter().skip(1).collect(),
+        };
+        command.args(words).current_dir(folder).env_clear().envs(inherited).envs(environment);
         if let Some(hosts) = &self.hosts {
             hosts.put_before(&mut command);
         }
@@ -241,13 +282,53 @@ impl Program for Application {
     }
 }
 
-impl Supervised for AppProcess {
-    fn child(&self) -> &ServerChild {
-        &self.child
+#[async_trait::async_trait]
+impl ServerProcess for AppProcess {
+    fn pid(&self) -> Option<u32> {
+        match &self.container {
+            Some(container) => container.pid(),
+            None => self.child.pid(),
+        }
     }
 
-    fn program(&self) -> &dyn Program {
-        &self.program
+    fn state(&self) -> ProcessState {
+        match &self.container {
+            Some(container) => container.state(self.child.state()),
+            None => self.child.state(),
+        }
+    }
+
+    async fn kill(&self) -> Result<(), LabError> {
+        if let Some(container) = &self.container {
+            container.remove().await?;
+        }
+        self.child.kill().await
+    }
+
+    async fn ensure_running(&self) -> Result<(), LabError> {
+        self.child.ensure_running(&self.program).await?;
+        self.look().await
+    }
+
+    async fn pause(&self) -> Result<(), LabError> {
+        match &self.container {
+            Some(container) => container.pause().await,
+            None => self.child.pause().await,
+        }
+    }
+
+    async fn resume(&self) -> Result<(), LabError> {
+        match &self.container {
+            Some(container) => container.resume().await,
+            None => self.child.resume().await,
+        }
+    }
+
+    fn freeze(&self, frozen: bool) -> Result<bool, LabError> {
+        match &self.container {
+            Some(_) => Ok(false),
+            None => self.child.freeze(frozen),
+        }
     }
 }
 
@@ -294,7 +375,12 @@ server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer)
         };
         AppConfig {
             binary: None,
-            command: AppCommand { line: Arc::new(line), folder: folder.to_owned(), ready: "/".to_owned() },
+            command: AppCommand {
+                compose: None,
+                line: Arc::new(line),
+                folder: folder.to_owned(),
+                ready: "/".to_owned(),
+            },
             instance: (1, 1),
             hosts: None,
             logs: folder.to_owned(),

@@ -1,0 +1,277 @@
+//! An application in a container, as a Compose file describes its service: `docker compose run` in the foreground is the child
+//! process, and what signals would do to a process goes to the container through the engine. The container joins the
+//! machine's network, so that it reaches the fault proxy at 127.0.0.1 and is reached there.
+//!
+//! Everything belongs to a Compose project of the drill's own: the user's containers, networks and volumes of the same file stay
+//! as they are. A process of its own waits for the end of the harness, however that comes, and then removes the project.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::super::error::{LabError, Missing, ServerError};
+use super::super::process::{Owner, ProcessState, last_lines};
+use super::super::redis::{APP_LABEL, Containers};
+
+/// Long enough to build an image.
+const BUILD_DEADLINE: Duration = Duration::from_secs(600);
+
+/// Pause between two looks at a container that is to end.
+const POLL: Duration = Duration::from_millis(20);
+
+/// What the tool finds its engine by.
+pub(super) const INHERITED: [&str; 6] =
+    ["DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "XDG_RUNTIME_DIR"];
+
+/// Waits for the end of its standard input, which is the end of the harness or of the drill, and removes the project and the
+/// folder of its override.
+const GUARD: &str = r#"cat > /dev/null; folder=$1; shift; "$@" > /dev/null 2>&1; rm -rf "$folder""#;
+
+/// A service of a Compose file, in a project of the drill's own.
+pub struct Compose {
+    file: PathBuf,
+    service: String,
+    project: String,
+    opened: tokio::sync::Mutex<Option<Opened>>,
+}
+
+/// What a project needs from its first start on. Dropping it removes the project.
+struct Opened {
+    /// The tool's program and arguments up to its subcommand.
+    tool: Vec<String>,
+    guard: Option<Child>,
+    /// Removed by the guard.
+    _folder: PathBuf,
+}
+
+impl Compose {
+    /// The service of the file; nothing happens yet.
+    pub fn new(file: PathBuf, service: String) -> Self {
+        let project = format!("firedrill-{}-{:08x}", std::process::id(), rand::random::<u32>());
+        Self { file, service, project, opened: tokio::sync::Mutex::default() }
+    }
+
+    /// Finds the tool, builds the service's image if the file says how, and returns the tool's program and arguments up to its
+    /// subcommand. `environment` is what the file's own `${NAME}` stand for.
+    ///
+    /// # Errors
+    /// [`Missing::NoDocker`], [`Missing::NoCompose`]; [`ServerError::Engine`] with the last lines that the tool printed.
+    pub(super) async fn open(&self, environment: &[(String, String)]) -> Result<Vec<String>, LabError> {
+        let mut opened = self.opened.lock().await;
+        if let Some(opened) = &*opened {
+            return Ok(opened.tool.clone());
+        }
+        Containers::reach().await?;
+        let folder = TempDir::with_prefix("firedrill-compose-")
+            .map_err(|error| LabError::system("making a folder for the override of a Compose file", error))?;
+        let over = folder.path().join("override.yaml");
+        let text = std::fs::read_to_string(&self.file)
+            .map_err(|error| LabError::system(format!("reading {}", self.file.display()), error))?;
+        std::fs::write(&over, override_of(&text, &self.service))
+            .map_err(|error| LabError::system(format!("writing {}", over.display()), error))?;
+        let mut tool = find().await?;
+        for word in ["-f", &path(&self.file), "-f", &path(&over), "-p", &self.project] {
+            tool.push(word.to_owned());
+        }
+        let guard = self.guard(&tool, folder.path(), environment);
+        let guard = guard.map_err(|error| LabError::system("starting the guard of a Compose project", error))?;
+        // From here on the guard removes the folder.
+        *opened = Some(Opened { tool: tool.clone(), guard: Some(guard), _folder: folder.keep() });
+        let mut build = tokio::process::Command::from(self.command(&tool, environment));
+        build.args(["build", &self.service]).stdin(Stdio::null()).kill_on_drop(true);
+        let failed = |reason: String| LabError::Server(ServerError::Engine { doing: "building an image", reason });
+        let built = tokio::time::timeout(BUILD_DEADLINE, build.output()).await;
+        let built = built.map_err(|_| failed(format!("it took more than {BUILD_DEADLINE:?}")))?;
+        let built = built.map_err(|error| LabError::system(format!("running {}", tool[0]), error))?;
+        match built.status.success() {
+            true => Ok(tool),
+            false => Err(failed(last_lines(&String::from_utf8_lossy(&built.stderr)))),
+        }
+    }
+
+    fn guard(&self, tool: &[String], folder: &Path, environment: &[(String, String)]) -> io::Result<Child> {
+        let mut guard = self.command(&["sh".to_owned()], environment);
+        guard.args(["-c", GUARD, "sh"]).arg(folder).args(tool);
+        guard.args(["down", "--rmi", "local", "--volumes", "--remove-orphans", "--timeout", "0"]);
+        guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()
+    }
+
+    fn command(&self, tool: &[String], environment: &[(String, String)]) -> Command {
+        let mut command = Command::new(&tool[0]);
+        let inherited = super::INHERITED.iter().chain(&INHERITED);
+        let inherited = inherited.filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        command.args(&tool[1..]).env_clear().envs(inherited);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// What the container of an instance is called.
+    pub(super) fn name(&self, instance: u32) -> String {
+        format!("{}-{instance}", self.project)
+    }
+
+    /// The arguments after those of [`Compose::open`] that run a container with these variables, in the foreground: the tool takes
+    /// their values from its own environment, so that they stand in no process list.
+    pub(super) fn run(&self, instance: u32, environment: &[(String, String)]) -> Vec<String> {
+        let label = format!("{APP_LABEL}={}", Owner::this_process());
+        let mut words: Vec<String> =
+            ["run", "--rm", "--no-deps", "-T", "--name", &self.name(instance), "--label", &label]
+                .map(str::to_owned)
+                .into();
+        // Of two variables of the same name the later one counts, and the environment holds only that.
+        let names: BTreeSet<&str> = environment.iter().map(|(name, _)| name.as_str()).collect();
+        words.extend(names.into_iter().flat_map(|name| ["-e".to_owned(), name.to_owned()]));
+        words.push(self.service.clone());
+        words
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let Some(mut guard) = self.guard.take() else { return };
+        // The end of its input lets it work.
+        drop(guard.stdin.take());
+        let _ = guard.wait();
+    }
+}
+
+/// The file that puts the service into the machine's network. The old tool wants the version that the other file has.
+fn override_of(text: &str, service: &str) -> String {
+    let version = text.lines().find(|line| line.starts_with("version:"));
+    let version = version.map_or_else(String::new, |line| format!("{line}\n"));
+    format!("{version}services:\n  {}:\n    network_mode: host\n", serde_json::Value::from(service))
+}
+
+fn path(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// The Compose tool: the engine's plugin, or the program of its own that came before it.
+async fn find() -> Result<Vec<String>, LabError> {
+    for words in [&["docker", "compose"][..], &["docker-compose"]] {
+        let mut asked = tokio::process::Command::new(words[0]);
+        asked.args(&words[1..]).arg("version").stdin(Stdio::null()).kill_on_drop(true);
+        if asked.output().await.is_ok_and(|output| output.status.success()) {
+            return Ok(words.iter().map(|word| (*word).to_owned()).collect());
+        }
+    }
+    Err(LabError::Missing(Missing::NoCompose))
+}
+
+/// The container that a run of the tool holds.
+pub(super) struct Container {
+    engine: Containers,
+    name: String,
+    pid: AtomicU32,
+    paused: AtomicBool,
+    /// Locked during each change of its life, so changes happen one at a time.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Container {
+    /// The one called `name`.
+    ///
+    /// # Errors
+    /// [`Missing::NoDocker`].
+    pub(super) async fn called(name: String) -> Result<Self, LabError> {
+        let (pid, paused, turn) = (AtomicU32::new(0), AtomicBool::new(false), tokio::sync::Mutex::default());
+        Ok(Self { engine: Containers::reach().await?, name, pid, paused, turn })
+    }
+
+    /// The id of its first process on this machine, when it was last looked at.
+    pub(super) fn pid(&self) -> Option<u32> {
+        Some(self.pid.load(Relaxed)).filter(|pid| *pid != 0)
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused.load(Relaxed)
+    }
+
+    /// Looks at it.
+    pub(super) async fn look(&self) -> Result<(), LabError> {
+        let pid = self.engine.running(&self.name).await?;
+        self.pid.store(pid.unwrap_or(0), Relaxed);
+        Ok(())
+    }
+
+    /// Kills and removes it, whatever it does.
+    pub(super) async fn remove(&self) -> Result<(), LabError> {
+        let _turn = self.turn.lock().await;
+        self.engine.remove(&self.name).await?;
+        self.paused.store(false, Relaxed);
+        self.pid.store(0, Relaxed);
+        Ok(())
+    }
+
+    pub(super) async fn pause(&self) -> Result<(), LabError> {
+        let _turn = self.turn.lock().await;
+        if !self.is_paused() {
+            self.engine.pause(&self.name).await?;
+            self.paused.store(true, Relaxed);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn resume(&self) -> Result<(), LabError> {
+        let _turn = self.turn.lock().await;
+        if self.is_paused() {
+            self.engine.unpause(&self.name).await?;
+            self.paused.store(false, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Asks it to end (SIGTERM); whether it did within `grace`.
+    pub(super) async fn end(&self, grace: Duration) -> Result<bool, LabError> {
+        self.resume().await?;
+        let _turn = self.turn.lock().await;
+        self.engine.terminate(&self.name).await?;
+        let end = tokio::time::Instant::now() + grace;
+        loop {
+            if self.engine.running(&self.name).await?.is_none() {
+                return Ok(true);
+            }
+            if tokio::time::Instant::now() >= end {
+                return Ok(false);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Its state, if the tool that holds it is in this one.
+    pub(super) fn state(&self, tool: ProcessState) -> ProcessState {
+        match (tool, self.is_paused()) {
+            (ProcessState::Dead, _) => ProcessState::Dead,
+            (_, true) => ProcessState::Stopped,
+            (state, false) => state,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_override_has_the_version_of_the_file_and_one_service() {
+        let text = "# a shop\nversion: \"3.8\"\nservices:\n  web:\n    image: shop\n";
+        let expected = "version: \"3.8\"\nservices:\n  \"web\":\n    network_mode: host\n";
+        assert_eq!(override_of(text, "web"), expected);
+        assert_eq!(override_of("services: {}\n", "web"), "services:\n  \"web\":\n    network_mode: host\n");
+    }
+
+    #[test]
+    fn the_values_of_variables_are_not_arguments() {
+        let compose = Compose::new("/shop/compose.yaml".into(), "web".to_owned());
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let words = compose.run(2, &[variable("KEY", "s3cret"), variable("A", "b"), variable("KEY", "n3w")]).join(" ");
+        assert!(words.ends_with("-e A -e KEY web") && words.contains(&compose.name(2)), "{words}");
+        assert!(!words.contains("s3cret") && !words.contains("n3w"), "{words}");
+    }
+}
