@@ -18,16 +18,13 @@ use tempfile::TempDir;
 use super::super::error::{LabError, Missing, ServerError};
 use super::super::process::{Owner, ProcessState, last_lines};
 use super::super::redis::{APP_LABEL, Containers};
+use super::environment;
 
 /// Long enough to build an image.
 const BUILD_DEADLINE: Duration = Duration::from_secs(600);
 
 /// Pause between two looks at a container that is to end.
 const POLL: Duration = Duration::from_millis(20);
-
-/// What the tool finds its engine by.
-pub(super) const INHERITED: [&str; 6] =
-    ["DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "XDG_RUNTIME_DIR"];
 
 /// Waits for the end of its standard input, which is the end of the harness or of the drill, and removes the project and the
 /// folder of its override.
@@ -102,12 +99,10 @@ impl Compose {
         guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()
     }
 
-    fn command(&self, tool: &[String], environment: &[(String, String)]) -> Command {
+    fn command(&self, tool: &[String], variables: &[(String, String)]) -> Command {
         let mut command = Command::new(&tool[0]);
-        let inherited = super::INHERITED.iter().chain(&INHERITED);
-        let inherited = inherited.filter_map(|name| Some((*name, std::env::var_os(name)?)));
-        command.args(&tool[1..]).env_clear().envs(inherited);
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command.args(&tool[1..]).env_clear().envs(environment::inherited(true));
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         command
     }
 

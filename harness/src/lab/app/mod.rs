@@ -3,6 +3,7 @@
 //! outlives the harness.
 
 pub mod compose;
+mod environment;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -29,22 +30,6 @@ const SESSION_SERVER: &str = "session-server";
 
 /// What the application is called in errors and for its log.
 const NAME: &str = "app";
-
-/// The variables it inherits from the harness: the log level, the system's trusted authorities, and what it needs to find its
-/// interpreter, its packages and a place for temporary files.
-const INHERITED: [&str; 11] = [
-    "RUST_LOG",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "PATH",
-    "HOME",
-    "USER",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "VIRTUAL_ENV",
-];
 
 /// How a scenario's `[app]` is started. May hold secrets, so this type has no Debug.
 #[derive(Clone)]
@@ -250,7 +235,7 @@ impl Program for Application {
         let AppCommand { line, folder, .. } = &self.command;
         let deployed = self.deployed.lock().clone();
         let start = AppStart { port: self.port, instance: self.instance, deployed: &deployed };
-        let CommandLine { argv, environment } = line(&start);
+        let CommandLine { argv, environment: variables } = line(&start);
         let program = argv.first().map_or("", String::as_str);
         // A path is the folder's, a bare name is looked up in PATH.
         let mut command = match (&self.found, self.tool.first()) {
@@ -260,13 +245,12 @@ impl Program for Application {
             (None, None) => Command::new(program),
         };
         // Redis variables in the harness's environment configure the harness, not the application.
-        let for_tool: &[&str] = if self.tool.is_empty() { &[] } else { &compose::INHERITED };
-        let inherited = INHERITED.iter().chain(for_tool).filter_map(|name| Some((*name, std::env::var_os(name)?)));
+        let inherited = environment::inherited(!self.tool.is_empty());
         let words = match &self.command.compose {
-            Some(compose) => [self.tool[1..].to_vec(), compose.run(self.instance, &environment)].concat(),
+            Some(compose) => [self.tool[1..].to_vec(), compose.run(self.instance, &variables)].concat(),
             None => argv.into_iter().skip(1).collect(),
         };
-        command.args(words).current_dir(folder).env_clear().envs(inherited).envs(environment);
+        command.args(words).current_dir(folder).env_clear().envs(inherited).envs(variables);
         if let Some(hosts) = &self.hosts {
             hosts.put_before(&mut command);
         }
