@@ -34,7 +34,7 @@ about = "A container."
 kind = "http"
 [[load]]
 rate     = "50/s"
-for      = "11s"
+for      = "13s"
 sessions = 20
 payload  = "2KB"
 mix      = { create = 1, read = 5, append = 4 }
@@ -87,7 +87,7 @@ fn the_service_of_a_compose_file_is_stopped_killed_and_deployed_anew_and_leaves_
     let folder = folder();
     let faults =
         r#"fault=[{ kind = "app.stop", at = "1s", for = "500ms" }, { kind = "app.kill", at = "3s", for = "500ms" }]"#;
-    let deploy = r#"deploy=[{ at = "6500ms", env = { SESSION_SLIDING = "false" } }]"#;
+    let deploy = r#"deploy=[{ at = "7s", env = { SESSION_SLIDING = "false" } }]"#;
     let web = at(folder.path(), "web.toml");
     let gate = r#"gates={ "after.errors" = "= 0%" }"#;
     let done = drill_text(SHORT, &["--app", &web, "--set", faults, "--set", deploy, "--set", gate]).expect(0);
