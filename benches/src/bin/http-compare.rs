@@ -163,7 +163,7 @@ fn drill(program: &Path, load: &str, connections: u32) -> Fallible<Run> {
     let firedrill = program.with_file_name("firedrill");
     let mut command = Command::new(firedrill);
     command.arg("run").arg(&scenario).args(["--workers", "1", "--seed", "1", "--out"]).arg(folder.path());
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn()?;
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     let cpu = cpu_until_end(&mut child)?;
     let record = std::fs::read_to_string(folder.path().join("compare/run.json"))?;
     let record: serde_json::Value = serde_json::from_str(&record)?;
