@@ -13,6 +13,4 @@ pub use child::{OwnedChild, outlive_full_disk};
 pub use handle::{ProcessState, ServerProcess};
 pub use owner::Owner;
 pub use port::free_port;
-#[cfg(feature = "docker")]
-pub use server_child::last_lines;
-pub use server_child::{Output, Program, Readiness, ServerChild, Supervised, a_port, on_free_port};
+pub use server_child::{Output, Program, Readiness, ServerChild, Supervised, a_port, last_lines, on_free_port};
