@@ -131,7 +131,7 @@ pub trait Fault: Send + Sync {
         None
     }
 
-    /// What the fault came to, for one that heals only once it is through; called after healing.
+    /// The result of a fault that finishes only while it is healed, in words; called after healing.
     fn outcome(&self) -> Option<String> {
         None
     }

@@ -22,8 +22,13 @@ services:
     build: .
     ports: [\"127.0.0.1:0:3000\"]
     depends_on: [redis]
+    volumes: [\"uploads:/uploads\", \"kept:/kept\"]
   redis:
     image: firedrill.invalid/no-such-image
+volumes:
+  uploads:
+  kept:
+    name: KEPT
 ";
 
 /// A load that waits for nothing but the service.
@@ -58,7 +63,7 @@ fn folder() -> TempDir {
     std::fs::copy(server, root.join("session-server")).unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("Dockerfile", "FROM scratch\nCOPY root/ /\nCMD [\"/session-server\"]\n");
-    write("compose.yaml", COMPOSE);
+    write("compose.yaml", &COMPOSE.replace("KEPT", &kept(folder.path())));
     let service = "compose   = { file = \"compose.yaml\", service = \"web\" }";
     let described = DESCRIPTION.replace("command   = [\"session-server\"]", service);
     assert!(described.contains(service));
@@ -67,23 +72,32 @@ fn folder() -> TempDir {
     folder
 }
 
+/// A volume of a fixed name, which the file's user has had before.
+fn kept(folder: &Path) -> String {
+    format!("kept-{}", folder.file_name().unwrap().to_string_lossy().trim_start_matches('.'))
+}
+
+fn docker(arguments: &[&str]) -> String {
+    text(&Command::new("docker").args(arguments).output().unwrap())
+}
+
 fn at(folder: &Path, name: &str) -> String {
     folder.join(name).display().to_string()
 }
 
-/// What is left of the drill's project in the engine: containers, networks and images.
+/// What is left of the project of a drill in this process: containers, networks, volumes and images.
 fn left(process: u32) -> String {
-    let name = format!("name=firedrill-{process}-");
-    let ask = |arguments: &[&str]| text(&Command::new("docker").args(arguments).output().unwrap());
-    let images = ask(&["images", "--format", "{{.Repository}}", "--filter", "dangling=false"]);
-    let image = format!("firedrill-{process}-");
-    let images: Vec<&str> = images.lines().filter(|line| line.starts_with(&image)).collect();
-    let containers = ask(&["ps", "--all", "--format", "{{.Names}}", "--filter", &name]);
-    format!("{containers}{}{}", ask(&["network", "ls", "--format", "{{.Name}}", "--filter", &name]), images.concat())
+    let (project, name) = (format!("firedrill-{process}-"), format!("name=firedrill-{process}-"));
+    let images = docker(&["images", "--format", "{{.Repository}}"]);
+    let images: Vec<&str> = images.lines().filter(|line| line.starts_with(&project)).collect();
+    let containers = docker(&["ps", "--all", "--format", "{{.Names}}", "--filter", &name]);
+    let networks = docker(&["network", "ls", "--format", "{{.Name}}", "--filter", &name]);
+    let volumes = docker(&["volume", "ls", "--format", "{{.Name}}", "--filter", &name]);
+    format!("{containers}{networks}{volumes}{}", images.concat())
 }
 
 #[test]
-fn the_service_of_a_compose_file_is_stopped_killed_and_deployed_anew_and_leaves_nothing() {
+fn the_service_of_a_compose_file_is_stopped_killed_and_redeployed_and_leaves_nothing() {
     let folder = folder();
     let faults =
         r#"fault=[{ kind = "app.stop", at = "1s", for = "500ms" }, { kind = "app.kill", at = "3s", for = "500ms" }]"#;
@@ -104,6 +118,8 @@ fn the_service_of_a_compose_file_is_stopped_killed_and_deployed_anew_and_leaves_
 #[test]
 fn a_container_ends_with_the_harness_however_that_ends() {
     let folder = folder();
+    let kept = kept(folder.path());
+    docker(&["volume", "create", &kept]);
     let _machine = machine();
     let mut command = firedrill();
     command.args(["run", &at(folder.path(), "short.toml"), "--app", &at(folder.path(), "web.toml"), "--out"]);
@@ -112,4 +128,5 @@ fn a_container_ends_with_the_harness_however_that_ends() {
     signal(&drill, Signal::SIGKILL);
     drill.wait().unwrap();
     wait_for("the end of the container", SOON, || left(drill.id()).is_empty().then_some(()));
+    assert_eq!(docker(&["volume", "rm", &kept]).trim(), kept, "it was there before, and is nobody else's to remove");
 }

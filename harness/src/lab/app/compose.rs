@@ -2,8 +2,9 @@
 //! process, and what signals would do to a process goes to the container through the engine. The container joins the
 //! machine's network, so that it reaches the fault proxy at 127.0.0.1 and is reached there.
 //!
-//! Everything belongs to a Compose project of the drill's own: the user's containers, networks and volumes of the same file stay
-//! as they are. A process of its own waits for the end of the harness, however that comes, and then removes the project.
+//! Everything belongs to a Compose project of the drill's own: the user's containers, networks, volumes and images of the same file
+//! stay as they are. A process of its own waits for the end of the harness, however that comes, and then removes what the
+//! project made.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -23,12 +24,28 @@ use super::environment;
 /// Long enough to build an image.
 const BUILD_DEADLINE: Duration = Duration::from_secs(600);
 
+/// Long enough to read a file.
+const CONFIG_DEADLINE: Duration = Duration::from_secs(60);
+
 /// Pause between two looks at a container that is to end.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Waits for the end of its standard input, which is the end of the harness or of the drill, and removes the project and the
-/// folder of its override.
-const GUARD: &str = r#"cat > /dev/null; folder=$1; shift; "$@" > /dev/null 2>&1; rm -rf "$folder""#;
+/// Waits for the end of its standard input, which is the end of the harness or of the drill, and removes what the project made: `$1`
+/// is its name, `$2` the service, `$3` the folder of the override. Not by the tool's own `down`: that also removes networks and
+/// volumes of a fixed name, which may be somebody's. The tool may have been making a container when it was killed, so the
+/// containers come first and last.
+const GUARD: &str = r#"
+cat > /dev/null
+exec > /dev/null 2>&1
+mine="label=com.docker.compose.project=$1"
+containers() { docker ps --all --quiet --filter "$mine" | xargs -r docker rm --force --volumes; }
+containers
+docker network ls --quiet --filter "$mine" | xargs -r docker network rm
+docker volume ls --quiet --filter "$mine" | xargs -r docker volume rm
+docker rmi "$1_$2" "$1-$2"
+containers
+rm -rf "$3"
+"#;
 
 /// A service of a Compose file, in a project of the drill's own.
 pub struct Compose {
@@ -42,9 +59,7 @@ pub struct Compose {
 struct Opened {
     /// The tool's program and arguments up to its subcommand.
     tool: Vec<String>,
-    guard: Option<Child>,
-    /// Removed by the guard.
-    _folder: PathBuf,
+    guard: Child,
 }
 
 impl Compose {
@@ -76,27 +91,44 @@ impl Compose {
         for word in ["-f", &path(&self.file), "-f", &path(&over), "-p", &self.project] {
             tool.push(word.to_owned());
         }
-        let guard = self.guard(&tool, folder.path(), environment);
+        let guard = self.guard(folder.path());
         let guard = guard.map_err(|error| LabError::system("starting the guard of a Compose project", error))?;
         // From here on the guard removes the folder.
-        *opened = Some(Opened { tool: tool.clone(), guard: Some(guard), _folder: folder.keep() });
-        let mut build = tokio::process::Command::from(self.command(&tool, environment));
-        build.args(["build", &self.service]).stdin(Stdio::null()).kill_on_drop(true);
-        let failed = |reason: String| LabError::Server(ServerError::Engine { doing: "building an image", reason });
-        let built = tokio::time::timeout(BUILD_DEADLINE, build.output()).await;
-        let built = built.map_err(|_| failed(format!("it took more than {BUILD_DEADLINE:?}")))?;
-        let built = built.map_err(|error| LabError::system(format!("running {}", tool[0]), error))?;
-        match built.status.success() {
-            true => Ok(tool),
-            false => Err(failed(last_lines(&String::from_utf8_lossy(&built.stderr)))),
+        let _ = folder.keep();
+        *opened = Some(Opened { tool: tool.clone(), guard });
+        let said = self.ask(&tool, environment, &["config"], CONFIG_DEADLINE, "reading a Compose file").await?;
+        // An image with a name of its own is the user's: it is run as it is, and built only where there is none.
+        if !names_image(&said, &self.service) {
+            self.ask(&tool, environment, &["build", &self.service], BUILD_DEADLINE, "building an image").await?;
         }
+        Ok(tool)
     }
 
-    fn guard(&self, tool: &[String], folder: &Path, environment: &[(String, String)]) -> io::Result<Child> {
-        let mut guard = self.command(&["sh".to_owned()], environment);
-        guard.args(["-c", GUARD, "sh"]).arg(folder).args(tool);
-        guard.args(["down", "--rmi", "local", "--volumes", "--remove-orphans", "--timeout", "0"]);
+    fn guard(&self, folder: &Path) -> io::Result<Child> {
+        let mut guard = self.command(&["sh".to_owned()], &[]);
+        guard.args(["-c", GUARD, "sh", &self.project, &self.service]).arg(folder);
         guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn()
+    }
+
+    /// Lets the tool do something, and returns what it printed.
+    async fn ask(
+        &self,
+        tool: &[String],
+        environment: &[(String, String)],
+        what: &[&str],
+        deadline: Duration,
+        doing: &'static str,
+    ) -> Result<String, LabError> {
+        let mut asked = tokio::process::Command::from(self.command(tool, environment));
+        asked.args(what).stdin(Stdio::null()).kill_on_drop(true);
+        let failed = |reason: String| LabError::Server(ServerError::Engine { doing, reason });
+        let said = tokio::time::timeout(deadline, asked.output()).await;
+        let said = said.map_err(|_| failed(format!("it took more than {deadline:?}")))?;
+        let said = said.map_err(|error| LabError::system(format!("running {}", tool[0]), error))?;
+        match said.status.success() {
+            true => Ok(String::from_utf8_lossy(&said.stdout).into_owned()),
+            false => Err(failed(last_lines(&String::from_utf8_lossy(&said.stderr)))),
+        }
     }
 
     fn command(&self, tool: &[String], variables: &[(String, String)]) -> Command {
@@ -129,10 +161,9 @@ impl Compose {
 
 impl Drop for Opened {
     fn drop(&mut self) {
-        let Some(mut guard) = self.guard.take() else { return };
         // The end of its input lets it work.
-        drop(guard.stdin.take());
-        let _ = guard.wait();
+        drop(self.guard.stdin.take());
+        let _ = self.guard.wait();
     }
 }
 
@@ -141,6 +172,14 @@ fn override_of(text: &str, service: &str) -> String {
     let version = text.lines().find(|line| line.starts_with("version:"));
     let version = version.map_or_else(String::new, |line| format!("{line}\n"));
     format!("{version}services:\n  {}:\n    network_mode: host\n", serde_json::Value::from(service))
+}
+
+/// Whether the service has an image with a name of its own, in the file as the tool prints it: with two spaces a level.
+fn names_image(config: &str, service: &str) -> bool {
+    let within = config.lines().skip_while(|line| *line != "services:").skip(1);
+    let named = format!("  {service}:");
+    let of_service = within.skip_while(|line| *line != named).skip(1).take_while(|line| line.starts_with("    "));
+    of_service.into_iter().any(|line| line.starts_with("    image:"))
 }
 
 fn path(path: &Path) -> String {
@@ -259,6 +298,13 @@ mod tests {
         let expected = "version: \"3.8\"\nservices:\n  \"web\":\n    network_mode: host\n";
         assert_eq!(override_of(text, "web"), expected);
         assert_eq!(override_of("services: {}\n", "web"), "services:\n  \"web\":\n    network_mode: host\n");
+    }
+
+    #[test]
+    fn an_image_with_a_name_is_the_users() {
+        let config = "services:\n  redis:\n    image: redis:7\n  web:\n    build:\n      context: /shop\n      image: no\nversion: '3'\n";
+        assert!(names_image(config, "redis") && !names_image(config, "web") && !names_image(config, "db"));
+        assert!(names_image(&config.replace("    build:", "    image: shop\n    build:"), "web"));
     }
 
     #[test]
