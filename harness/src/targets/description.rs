@@ -31,6 +31,11 @@ pub struct AppSpec {
     #[serde(default, skip_serializing_if = "IndexMap::is_empty", serialize_with = "secret::variables")]
     #[schemars(extend("writeOnly" = true))]
     pub env: IndexMap<String, String>,
+    /// command, compose: files that each instance finds in the folder `{{files}}`, by relative path: `{ "app.yml" = "port: {{port}}" }`.
+    /// No record holds the texts.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty", serialize_with = "secret::variables")]
+    #[schemars(extend("writeOnly" = true))]
+    pub files: IndexMap<String, String>,
     /// command, compose: the folder it runs in, or the file is in, by a path relative to the scenario (default: the scenario's).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
@@ -363,13 +368,15 @@ impl Description {
 
     /// Whether the application takes this value from the drill: `prefix`, `store.ttl`.
     pub fn names(&self, name: &str) -> bool {
-        self.app.command.iter().chain(self.app.env.values()).flat_map(|text| names_in(text)).any(|one| one == name)
+        let texts = self.app.command.iter().chain(self.app.env.values()).chain(self.app.files.values());
+        texts.flat_map(|text| names_in(text)).any(|one| one == name)
     }
 
-    /// The variables that the application's environments take from the harness's own, as `{{env.NAME}}`, and that are not set
+    /// The variables that the application's environments and files take from the harness's own, as `{{env.NAME}}`, and that are not set
     /// there, or are not text.
     pub fn unset_variables(&self) -> Vec<&str> {
-        let texts = self.app.env.values().chain(self.deploys.iter().flat_map(IndexMap::values));
+        let texts =
+            self.app.env.values().chain(self.app.files.values()).chain(self.deploys.iter().flat_map(IndexMap::values));
         let names = texts.flat_map(|text| names_in(text)).filter_map(|name| name.strip_prefix("env."));
         names.filter(|name| std::env::var(name).is_err()).collect()
     }

@@ -48,6 +48,24 @@ fn an_application_that_adds_in_one_step_keeps_every_acknowledged_item_through_an
     assert!(run.files.iter().any(|file| file.name == "app.log"), "{:?}", run.files);
 }
 
+#[test]
+fn an_application_may_find_its_redis_in_a_file_which_goes_with_the_drill() {
+    let (folder, file) = shop(&[
+        (
+            r#"command = ["python3", "shop.py", "{{port}}"]"#,
+            r#"command = ["sh", "-c", "echo {{files}} > seen; REDIS=$(cat {{files}}/conf/redis) exec python3 shop.py {{port}}"]"#,
+        ),
+        (
+            r#"env     = { REDIS = "{{redis.host}}:{{redis.port}}" }"#,
+            r#"files   = { "conf/redis" = "{{redis.host}}:{{redis.port}}" }"#,
+        ),
+    ]);
+    let (status, text) = try_out(&file);
+    assert_eq!(status, 0, "{text}");
+    let seen = std::fs::read_to_string(folder.path().join("seen")).unwrap();
+    assert!(seen.contains("/files") && !Path::new(seen.trim()).exists(), "{seen}");
+}
+
 /// A sound application passes, and each checker of `examined` had something to examine.
 fn passes(file: &str, examined: &[&str]) -> FinishedDrill {
     let done = run(Places::OneServer, file, &[]).expect(0);

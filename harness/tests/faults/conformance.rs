@@ -189,7 +189,7 @@ async fn app(lab: &Lab, access: &Access, logs: &TempDir) -> AppProcess {
             ("SESSION_SECRET", "0123456789abcdef".repeat(4)),
         ];
         let environment = variables.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        CommandLine { argv: vec!["session-server".to_owned()], environment }
+        CommandLine { argv: vec!["session-server".to_owned()], environment, files: Vec::new() }
     };
     let ready = "/api/game/results".to_owned();
     let config = AppConfig {

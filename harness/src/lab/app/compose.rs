@@ -145,7 +145,7 @@ impl Compose {
 
     /// The arguments after those of [`Compose::open`] that run a container with these variables, in the foreground: the tool takes
     /// their values from its own environment, so that they stand in no process list.
-    pub(super) fn run(&self, instance: u32, environment: &[(String, String)]) -> Vec<String> {
+    pub(super) fn run(&self, instance: u32, environment: &[(String, String)], files: Option<&Path>) -> Vec<String> {
         let label = format!("{APP_LABEL}={}", Owner::this_process());
         let mut words: Vec<String> =
             ["run", "--rm", "--no-deps", "-T", "--name", &self.name(instance), "--label", &label]
@@ -154,6 +154,8 @@ impl Compose {
         // Of two variables of the same name the later one counts, and the environment holds only that.
         let names: BTreeSet<&str> = environment.iter().map(|(name, _)| name.as_str()).collect();
         words.extend(names.into_iter().flat_map(|name| ["-e".to_owned(), name.to_owned()]));
+        // The container finds them where `env` says.
+        words.extend(files.into_iter().flat_map(|files| ["-v".to_owned(), format!("{0}:{0}:ro", files.display())]));
         words.push(self.service.clone());
         words
     }
@@ -311,7 +313,8 @@ mod tests {
     fn the_values_of_variables_are_not_arguments() {
         let compose = Compose::new("/shop/compose.yaml".into(), "web".to_owned());
         let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let words = compose.run(2, &[variable("KEY", "s3cret"), variable("A", "b"), variable("KEY", "n3w")]).join(" ");
+        let words =
+            compose.run(2, &[variable("KEY", "s3cret"), variable("A", "b"), variable("KEY", "n3w")], None).join(" ");
         assert!(words.ends_with("-e A -e KEY web") && words.contains(&compose.name(2)), "{words}");
         assert!(!words.contains("s3cret") && !words.contains("n3w"), "{words}");
     }

@@ -4,6 +4,7 @@
 
 pub mod compose;
 mod environment;
+mod files;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use indexmap::IndexMap;
 use parking_lot::Mutex;
 
 use self::compose::{Compose, Container};
+use self::files::OwnFiles;
 use super::error::{LabError, Missing, ServerError};
 use super::own_hosts::OwnHosts;
 use super::process::{Output, ProcessState, Program, Readiness, ServerChild, ServerProcess, on_free_port};
@@ -52,6 +54,8 @@ pub struct AppStart<'a> {
     pub instance: u32,
     /// What deploys have added to its environment, the latest last.
     pub deployed: &'a [(String, String)],
+    /// The folder of its files, if it has any.
+    pub files: Option<&'a Path>,
 }
 
 /// A program with its arguments and the variables that are set for it.
@@ -60,6 +64,8 @@ pub struct CommandLine {
     pub argv: Vec<String>,
     /// Its variables.
     pub environment: Vec<(String, String)>,
+    /// The files that it is to find, by paths relative to their folder.
+    pub files: Vec<(PathBuf, String)>,
 }
 
 /// How to run the application.
@@ -99,6 +105,7 @@ struct Application {
     found: Option<PathBuf>,
     /// The Compose tool's program and first arguments, where the application runs in a container.
     tool: Vec<String>,
+    files: Option<OwnFiles>,
     port: u16,
     instance: u32,
     deployed: Mutex<Vec<(String, String)>>,
@@ -131,8 +138,9 @@ impl AppProcess {
     /// [`Missing::NoSessionServer`] before anything is started, or what [`Compose::open`] lacks; [`ServerError::Exited`] and
     /// [`ServerError::NotReady`] with the end of the log.
     pub async fn start(config: AppConfig) -> Result<Self, LabError> {
-        let start = AppStart { port: 0, instance: config.instance.0, deployed: &[] };
-        let CommandLine { argv, environment } = (config.command.line)(&start);
+        let (line, instance) = (&config.command.line, config.instance.0);
+        let CommandLine { argv, environment, files } =
+            line(&AppStart { port: 0, instance, deployed: &[], files: None });
         let is_ours = argv.first().is_some_and(|program| program == SESSION_SERVER);
         let found = is_ours.then(|| Self::find(config.binary.as_deref())).transpose()?;
         let (tool, mut container) = match &config.command.compose {
@@ -154,7 +162,11 @@ impl AppProcess {
             let child = ServerChild::new(NAME, output, config.start_deadline).forking();
             let (command, found, hosts) = (config.command.clone(), found.clone(), config.hosts.clone());
             let (tool, deployed) = (tool.clone(), Mutex::default());
-            let program = Application { command, found, tool, port, instance, hosts, deployed };
+            let files = (!files.is_empty()).then(OwnFiles::create).transpose()?;
+            if let Some(own) = &files {
+                own.write(&line(&AppStart { port, instance, deployed: &[], files: Some(own.path()) }).files)?;
+            }
+            let program = Application { command, found, tool, files, port, instance, hosts, deployed };
             let requests = Arc::default();
             Ok(Self { child, container: None, program, printed, requests, called, grace: config.grace })
         };
@@ -234,8 +246,9 @@ impl Program for Application {
     fn command(&self) -> Command {
         let AppCommand { line, folder, .. } = &self.command;
         let deployed = self.deployed.lock().clone();
-        let start = AppStart { port: self.port, instance: self.instance, deployed: &deployed };
-        let CommandLine { argv, environment: variables } = line(&start);
+        let files = self.files.as_ref().map(OwnFiles::path);
+        let start = AppStart { port: self.port, instance: self.instance, deployed: &deployed, files };
+        let CommandLine { argv, environment: variables, .. } = line(&start);
         let program = argv.first().map_or("", String::as_str);
         // A path is the folder's, a bare name is looked up in PATH.
         let mut command = match (&self.found, self.tool.first()) {
@@ -247,7 +260,7 @@ impl Program for Application {
         // Redis variables in the harness's environment configure the harness, not the application.
         let inherited = environment::inherited(!self.tool.is_empty());
         let words = match &self.command.compose {
-            Some(compose) => [self.tool[1..].to_vec(), compose.run(self.instance, &variables)].concat(),
+            Some(compose) => [self.tool[1..].to_vec(), compose.run(self.instance, &variables, files)].concat(),
             None => argv.into_iter().skip(1).collect(),
         };
         command.args(words).current_dir(folder).env_clear().envs(inherited).envs(variables);
@@ -356,6 +369,7 @@ server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Answer)
         let line = move |start: &AppStart<'_>| CommandLine {
             argv: ["sh", "-c", &script].map(str::to_owned).to_vec(),
             environment: vec![("PORT".to_owned(), start.port.to_string())],
+            files: Vec::new(),
         };
         AppConfig {
             binary: None,

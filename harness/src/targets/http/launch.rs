@@ -1,7 +1,7 @@
 //! How the application of a scenario's `[app]` is started or reached.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use hyper::Uri;
@@ -55,8 +55,12 @@ pub(super) fn flaws(app: &AppSpec) -> Vec<Flaw> {
             if let Err(message) = authority(url) {
                 found.push(Flaw::at(["app", "url"], message, "as \"http://127.0.0.1:3000\""));
             }
-            let unused =
-                [("env", !app.env.is_empty()), ("dir", app.dir.is_some()), ("instances", app.instances.get() > 1)];
+            let unused = [
+                ("env", !app.env.is_empty()),
+                ("files", !app.files.is_empty()),
+                ("dir", app.dir.is_some()),
+                ("instances", app.instances.get() > 1),
+            ];
             for (key, _) in unused.into_iter().filter(|(_, given)| *given) {
                 let message = "an application that already runs is not started";
                 found.push(Flaw::at(["app", key], message, "leave it out, or give a command instead of the url"));
@@ -93,6 +97,7 @@ fn command_flaws(app: &AppSpec, found: &mut Vec<Flaw>) {
         let template = template(&["app", "env", name], text, found);
         used.extend(template.iter().flat_map(Template::names).map(str::to_owned));
     }
+    file_flaws(app, &mut used, found);
     if !used.iter().any(|name| name == "port") {
         let help = "use {{port}} in command or env: the drill chooses a free one";
         found.push(Flaw::at(["app", how], "nothing tells the application its port", help));
@@ -100,6 +105,32 @@ fn command_flaws(app: &AppSpec, found: &mut Vec<Flaw>) {
     if !used.iter().any(|name| WHERE.contains(&name.as_str())) {
         let help = "env = { REDIS_URL = \"{{redis.url}}\" }, or {{redis.host}} and {{redis.port}}";
         found.push(Flaw::at(["app", how], "nothing tells the application where its Redis is", help));
+    }
+}
+
+/// What is wrong with the files of `app`; the names in them are added to `used`.
+fn file_flaws(app: &AppSpec, used: &mut Vec<String>, found: &mut Vec<Flaw>) {
+    let is_told = used.iter().any(|name| name == "files");
+    if is_told == app.files.is_empty() {
+        let (key, message, help) = match is_told {
+            true => ("env", "there are no files", "add [app.files], or leave {{files}} out"),
+            false => ("files", "nothing tells the application where its files are", "use {{files}} in command or env"),
+        };
+        found.push(Flaw::at(["app", key], message, help));
+    }
+    for (name, text) in &app.files {
+        let at = ["app", "files", name];
+        let is_inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+        if !is_inside || name.is_empty() {
+            let message = "a file is in the folder {{files}}, and its path is relative to that";
+            found.push(Flaw::at(at, message, "as \"config/app.yml\""));
+        }
+        let Some(template) = template(&at, text, found) else { continue };
+        if let Some(name) = template.names().find(|name| taken::named(name).is_some_and(|value| value.optional)) {
+            let message = format!("not every drill has a {{{{{name}}}}}, and a part of a file cannot be left out");
+            found.push(Flaw::at(at, message, "put it into [app.env]: a variable without a value is left out"));
+        }
+        used.extend(template.names().map(str::to_owned));
     }
 }
 
@@ -174,10 +205,13 @@ pub(super) fn launch(description: &Description, site: &LaunchSite<'_>) -> Option
     let argv: Vec<Template> = app.command.iter().filter_map(read).collect();
     let environment: Vec<(String, Template)> =
         app.env.iter().filter_map(|(name, text)| Some((name.clone(), read(text)?))).collect();
+    let files: Vec<(PathBuf, Template)> =
+        app.files.iter().filter_map(|(name, text)| Some((name.into(), read(text)?))).collect();
     let line = move |start: &AppStart<'_>| {
         let (port, instance) = (start.port.to_string(), start.instance.to_string());
+        let folder = start.files.map_or_else(String::new, |folder| folder.display().to_string());
         let mut known: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        known.extend([("port", port.as_str()), ("instance", instance.as_str())]);
+        known.extend([("port", port.as_str()), ("instance", instance.as_str()), ("files", folder.as_str())]);
         let known = Known(&known);
         // An unknown name is refused with the scenario, and a variable of the harness that is not set before anything starts: a
         // value that is missing here is one that this drill does not have.
@@ -187,7 +221,8 @@ pub(super) fn launch(description: &Description, site: &LaunchSite<'_>) -> Option
         let environment = environment.iter().filter_map(|(name, value)| Some((name.clone(), filled(value)?)));
         let deployed = deployed.filter_map(|(name, value)| Some((name.clone(), filled(&value)?)));
         let argv = argv.iter().map(|argument| filled(argument).unwrap_or_default()).collect();
-        CommandLine { argv, environment: environment.chain(deployed).collect() }
+        let files = files.iter().map(|(name, text)| (name.clone(), filled(text).unwrap_or_default())).collect();
+        CommandLine { argv, environment: environment.chain(deployed).collect(), files }
     };
     let folder = app.dir.clone().unwrap_or_else(|| PathBuf::from("."));
     let compose = app.compose.as_ref().map(|spec| Compose::new(folder.join(&spec.file), spec.service.clone()));
@@ -234,8 +269,8 @@ mod tests {
             (StoreSpec::default(), Description { app: app(SOUND), op: OpsSpec::default(), deploys: Vec::new() });
         let site = LaunchSite { store: &store, description: None, seed: 7, url: &url, prefix: "firedrill:00:" };
         let command = launch(&description, &site).unwrap();
-        let start = |port, deployed| (command.line)(&AppStart { port, instance: 2, deployed });
-        let CommandLine { argv, environment } = start(7777, &[]);
+        let start = |port, deployed| (command.line)(&AppStart { port, instance: 2, deployed, files: None });
+        let CommandLine { argv, environment, .. } = start(7777, &[]);
         assert_eq!(argv, ["shop", "--port=7777"]);
         assert_eq!(environment[0], ("REDIS_URL".to_owned(), "redis://:s3cret@127.0.0.1:7001".to_owned()));
         assert_eq!(environment[1].1.len(), 64);
@@ -244,6 +279,27 @@ mod tests {
         let deployed = [("ME".to_owned(), "{{instance}}".to_owned()), ("KEY".to_owned(), "new".to_owned())];
         let pairs = start(7778, &deployed).environment;
         assert_eq!(pairs[2..], [("ME".to_owned(), "2".to_owned()), ("KEY".to_owned(), "new".to_owned())]);
+    }
+
+    #[test]
+    fn files_are_filled_for_each_start_and_found_by_their_folder() {
+        let url: RedisUrl = "redis://:s3cret@127.0.0.1:7001".parse().unwrap();
+        let text =
+            "command = ['shop', '{{files}}/app.yml']\n[files]\n\"app.yml\" = 'port: {{port}}, redis: {{redis.url}}'";
+        assert_eq!(first(text), Default::default());
+        let description = Description { app: app(text), op: OpsSpec::default(), deploys: Vec::new() };
+        let store = StoreSpec::default();
+        let site = LaunchSite { store: &store, description: None, seed: 7, url: &url, prefix: "firedrill:00:" };
+        let command = launch(&description, &site).unwrap();
+        let start = AppStart { port: 7777, instance: 1, deployed: &[], files: Some(Path::new("/private")) };
+        let CommandLine { argv, files, .. } = (command.line)(&start);
+        assert_eq!(argv[1], "/private/app.yml");
+        assert_eq!(files, [("app.yml".into(), "port: 7777, redis: redis://:s3cret@127.0.0.1:7001".to_owned())]);
+        assert_eq!(first(&text.replace("{{files}}", "conf")).0, "app.files");
+        assert_eq!(first(&text.replace("\"app.yml\"", "\"../app.yml\"")).0, "app.files.../app.yml");
+        assert_eq!(first(&text.replace("\"app.yml\"", "\"/etc/app.yml\"")).0, "app.files./etc/app.yml");
+        assert_eq!(first(&text.replace("{{redis.url}}", "{{redis.url}} {{redis.ca-file}}")).0, "app.files.app.yml");
+        assert_eq!(first(&SOUND.replace("{{secret}}", "{{files}}")).0, "app.env");
     }
 
     #[test]

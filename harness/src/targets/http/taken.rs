@@ -18,7 +18,7 @@ pub(super) struct Value {
     pub(super) secret: bool,
     /// Whether some drills have none: the variable is then left out.
     pub(super) optional: bool,
-    /// What it is in a drill. Of the port and the instance only the start of a process knows.
+    /// What it is in a drill. Of the port, the instance and the files only the start of a process knows.
     of: fn(&LaunchSite<'_>) -> Option<String>,
 }
 
@@ -35,9 +35,10 @@ const fn optional(name: &'static str, of: fn(&LaunchSite<'_>) -> Option<String>)
 }
 
 /// Every value.
-pub(super) const VALUES: [Value; 23] = [
+pub(super) const VALUES: [Value; 24] = [
     always("port", |_| None),
     always("instance", |_| None),
+    always("files", |_| None),
     secret("redis.url", |site| Some(site.url.expose().to_owned())),
     always("redis.host", |site| Some(site.url.host().to_owned())),
     always("redis.port", |site| Some(site.url.port().to_string())),
@@ -203,7 +204,7 @@ mod tests {
     #[test]
     fn only_what_may_be_missing_is_missing() {
         let values = values(&StoreSpec::default(), &"redis://127.0.0.1:7001".parse().unwrap());
-        for value in VALUES.iter().filter(|value| !["port", "instance"].contains(&value.name)) {
+        for value in VALUES.iter().filter(|value| !["port", "instance", "files"].contains(&value.name)) {
             let there = values.iter().any(|(name, _)| *name == value.name);
             assert_eq!(there, !value.optional, "{}", value.name);
         }
