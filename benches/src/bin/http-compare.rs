@@ -61,7 +61,7 @@ fn main() -> Fallible<()> {
 fn compare(cli: &Cli) -> Fallible<()> {
     let (seconds, connections) = (cli.seconds, cli.connections);
     println!(
-        "{connections} connections, {seconds} s each, keep-alive GET; firedrill and wrk on one thread, oha as it comes"
+        "{connections} connections, {seconds} s each, keep-alive GET; firedrill and wrk on one thread, oha with its default threads"
     );
     let idle = TcpListener::bind("127.0.0.1:0")?;
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();

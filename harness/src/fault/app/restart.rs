@@ -156,7 +156,7 @@ impl Fault for RestartFault {
     async fn impact(&self, _within: Duration) -> Impact {
         let State { told, requests, .. } = *self.rolling.state.lock();
         let (all, after) = (self.rolling.context.apps.len(), count(requests, "request"));
-        Impact { bit: told > 0 && requests > 0, evidence: format!("{told} of {all} told to end after {after}") }
+        Impact { bit: told > 0 && requests > 0, evidence: format!("{told} of {all} asked to end after {after}") }
     }
 
     /// A restart takes as long as the application does, which is often longer than the fault was to last.

@@ -110,12 +110,12 @@ impl Sessions {
         Self { shards, names: RwLock::default(), per_user, sent: AtomicU64::new(0) }
     }
 
-    /// The application calls session `number` so.
+    /// Records the application's own name for session `number`.
     pub(super) fn call(&self, number: SessionNo, name: String) {
         self.names.write().insert(name, number);
     }
 
-    /// The session that the application calls so.
+    /// The session with this name of the application's own.
     pub(super) fn called(&self, name: &str) -> Option<SessionNo> {
         self.names.read().get(name).copied()
     }

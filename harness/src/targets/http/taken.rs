@@ -98,7 +98,7 @@ pub(super) fn unfit(store: &StoreSpec, description: Option<&Description>) -> Vec
         ("store.encryption", store.encryption != default.encryption, takes("store.encryption-key")),
     ];
     let message = "the application is its own store, and does not take this setting from the drill";
-    let help = "leave it out and configure the application in [app.env], where a few settings can be handed on, as \"{{store.ttl}}\": \
+    let help = "leave it out and configure the application in [app.env], which can pass a few settings, as \"{{store.ttl}}\": \
                 docs/drill-your-own-app.md";
     let not_taken = settings.iter().filter(|(_, given, taken)| *given && !taken);
     let mut found: Vec<Unfit> = not_taken.map(|(key, ..)| Unfit { key, message, help }).collect();
@@ -122,24 +122,26 @@ pub(super) fn unfit(store: &StoreSpec, description: Option<&Description>) -> Vec
     found
 }
 
-/// What the description must say before the application has `ability`; `None` if it does, or needs not.
+/// What the description must say before the application has `ability`; `None` if it says so already, or does not have to.
 pub(super) fn undescribed(ability: Ability, description: &Description) -> Option<&'static str> {
     let takes = |name| description.names(name);
     let (described, help) = match ability {
-        Ability::Fallback | Ability::Breaker => (description.app.events.is_some(), "say where it does: app.events"),
-        Ability::Connection => (description.app.connected.is_some(), "say where it does: app.connected"),
-        Ability::Expiry => (takes("store.ttl"), "hand the lifetime on in [app.env]: \"{{store.ttl}}\""),
-        Ability::Deadline => (takes("store.timeout"), "hand the deadline on in [app.env]: \"{{store.timeout}}\""),
-        Ability::Encryption => {
-            (takes("store.encryption-key"), "hand the key on in [app.env]: \"{{store.encryption-key}}\"")
+        Ability::Fallback | Ability::Breaker => {
+            (description.app.events.is_some(), "name the path of its events: app.events")
         }
-        Ability::Tls => (takes("redis.ca-file"), "tell it whom to trust in [app.env]: \"{{redis.ca-file}}\""),
+        Ability::Connection => (description.app.connected.is_some(), "name the path that says so: app.connected"),
+        Ability::Expiry => (takes("store.ttl"), "pass the lifetime in [app.env]: \"{{store.ttl}}\""),
+        Ability::Deadline => (takes("store.timeout"), "pass the deadline in [app.env]: \"{{store.timeout}}\""),
+        Ability::Encryption => {
+            (takes("store.encryption-key"), "pass the key in [app.env]: \"{{store.encryption-key}}\"")
+        }
+        Ability::Tls => (takes("redis.ca-file"), "pass the CA file in [app.env]: \"{{redis.ca-file}}\""),
         _ => return None,
     };
     (!described).then_some(help)
 }
 
-/// Whether the application keeps its sessions in memory by the drill's own word, with no Redis to wait for.
+/// Whether the application keeps its sessions in memory because the drill says so, with no Redis to wait for.
 pub(super) fn in_memory(store: &StoreSpec, description: &Description) -> bool {
     store.policy == Policy::Memory && description.names("store.policy")
 }
@@ -231,7 +233,7 @@ mod tests {
     fn an_application_has_the_abilities_that_its_description_gives_it() {
         let plain = description("");
         assert_eq!(undescribed(Ability::Process, &plain), None);
-        assert_eq!(undescribed(Ability::Breaker, &plain), Some("say where it does: app.events"));
+        assert_eq!(undescribed(Ability::Breaker, &plain), Some("name the path of its events: app.events"));
         assert!(undescribed(Ability::Tls, &plain).is_some() && undescribed(Ability::Expiry, &plain).is_some());
         let told = description("A = '{{store.ttl}}', B = '{{redis.ca-file}}'");
         assert!(undescribed(Ability::Tls, &told).is_none() && undescribed(Ability::Expiry, &told).is_none());

@@ -73,7 +73,7 @@ pub(super) async fn remove(engine: &Docker, id: &str) -> Result<(), LabError> {
     }
 }
 
-/// Containers of somebody else's making, by name.
+/// Containers that another tool makes, by name.
 pub struct Containers(Docker);
 
 impl Containers {
@@ -143,20 +143,23 @@ impl Containers {
     pub async fn terminate(&self, name: &str) -> Result<(), LabError> {
         let options = KillContainerOptionsBuilder::new().signal("SIGTERM").build();
         match call("ending a container", self.0.kill_container(name, Some(options))).await {
-            Err(error) if is_gone(&error) => Ok(()),
+            Err(error) if is_gone(&error) || says(&error, "is not running") => Ok(()),
             ended => ended,
         }
     }
 }
 
-/// Whether somebody else removes the container at this moment.
-fn is_going(error: &LabError) -> bool {
-    matches!(error, LabError::Server(ServerError::Engine { reason, .. }) if reason.contains("already in progress"))
+fn is_gone(error: &LabError) -> bool {
+    says(error, "No such container")
 }
 
-fn is_gone(error: &LabError) -> bool {
-    let gone = |reason: &str| reason.contains("No such container") || reason.contains("is not running");
-    matches!(error, LabError::Server(ServerError::Engine { reason, .. }) if gone(reason))
+/// Whether another caller is removing the container at this moment.
+fn is_going(error: &LabError) -> bool {
+    says(error, "already in progress")
+}
+
+fn says(error: &LabError, words: &str) -> bool {
+    matches!(error, LabError::Server(ServerError::Engine { reason, .. }) if reason.contains(words))
 }
 
 /// Removes the containers of killed drills, or only lists them if `dry`. Returns their names.
