@@ -2,10 +2,11 @@
 //! printable.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fault::{Cue, FaultSpec, On, Timeline};
-use crate::load::{self, ArrivalProcess, LoadBlock, LoadPlan, PlanError, SessionRange, Stage, Think};
+use crate::load::{self, ArrivalProcess, LoadBlock, LoadPlan, PlanError, Replay, SessionRange, Stage, Think};
 use crate::scenario::{Arrivals, KeySpec, LoadSpec, PayloadSpec, Scenario, ThinkSpec};
 
 /// Reads before the load: they warm connections and caches, and show that the target is healthy.
@@ -39,13 +40,21 @@ pub enum PlanFailure {
 impl Plan {
     /// Derives the plan of `scenario` from `seed`.
     pub fn of(scenario: Scenario, seed: u64) -> Result<Self, PlanFailure> {
-        let mut first = 0u32;
+        let (mut first, mut others) = (0u32, 0u32);
         let mut blocks = Vec::with_capacity(scenario.load.len());
         for (number, spec) in scenario.load.iter().enumerate() {
             let sessions = SessionRange { first, count: spec.sessions };
+            let mut block = block(number, spec, sessions, lanes(&scenario), !scenario.target.redis.command.is_empty());
             // Where this hits the ceiling, the plan refuses the block: sessions are numbered below 2^31.
             first = first.saturating_add(spec.sessions);
-            blocks.push(block(number, spec, sessions, scenario.target.connections));
+            if let Some(replay) = &spec.replay {
+                let (recording, speed) = (Arc::clone(&replay.recording), replay.speed);
+                first = first.saturating_add(recording.other_keys());
+                let commands = recording.others().count() as u32;
+                block.replay = Some(Replay { recording, speed, others_before: others });
+                others += commands;
+            }
+            blocks.push(block);
         }
         let load = LoadPlan::new(seed, blocks, WARMUP_READS)?.carried_by(scenario.carriers());
         let faults = scenario.disturbances();
@@ -84,7 +93,12 @@ impl fmt::Display for Plan {
     }
 }
 
-fn block(number: usize, spec: &LoadSpec, sessions: SessionRange, connections: u32) -> LoadBlock {
+/// How many operations may be in flight.
+fn lanes(scenario: &Scenario) -> u32 {
+    scenario.target.connections.saturating_mul(scenario.target.redis.pipeline.get())
+}
+
+fn block(number: usize, spec: &LoadSpec, sessions: SessionRange, lanes: u32, sized_items: bool) -> LoadBlock {
     let name = spec.name.clone().unwrap_or_else(|| format!("load {number}"));
     let mut block = LoadBlock::new(&name, pacing(spec), sessions);
     block.at = spec.at.nanos();
@@ -95,19 +109,26 @@ fn block(number: usize, spec: &LoadSpec, sessions: SessionRange, connections: u3
         KeySpec::Hotspot { sessions, operations } => {
             load::KeyDistribution::Hotspot { sessions: sessions.0, operations: operations.0 }
         }
+        KeySpec::Gaussian { mean, deviation } => {
+            load::KeyDistribution::Gaussian { mean: mean.0, deviation: deviation.0 }
+        }
     };
-    block.payload = match spec.payload {
+    block.payload = match &spec.payload {
         PayloadSpec::Fixed(size) => load::Payload::Fixed(clamp(size.0)),
         PayloadSpec::Between { min, max } => load::Payload::Uniform { min: clamp(min.0), max: clamp(max.0) },
         PayloadSpec::LogNormal { median, sigma, max } => {
-            load::Payload::LogNormal { median: clamp(median.0), sigma, max: clamp(max.0) }
+            load::Payload::LogNormal { median: clamp(median.0), sigma: *sigma, max: clamp(max.0) }
+        }
+        PayloadSpec::OneOf(sizes) => {
+            load::Payload::OneOf(sizes.iter().map(|one| (clamp(one.size.0), one.weight)).collect())
         }
     };
     if let Some(share) = spec.ghosts {
         (block.ghost_reads, block.ghost_writes) = (share.0, share.0);
     }
     block.deadline = spec.deadline.0;
-    block.max_in_flight = connections;
+    block.max_in_flight = lanes;
+    block.sized_items = sized_items;
     block
 }
 
@@ -123,7 +144,8 @@ fn pacing(spec: &LoadSpec) -> load::Pacing {
             Some(ThinkSpec::Exponential(mean)) => Think::Exponential(mean.0),
             Some(ThinkSpec::Constant { constant }) => Think::Constant(constant.0),
         };
-        return load::Pacing::Closed { users, think, length, rate_cap: spec.rate_cap.map(|rate| rate.0) };
+        let (ramp, rate_cap) = (spec.ramp.unwrap_or_default().0, spec.rate_cap.map(|rate| rate.0));
+        return load::Pacing::Closed { users, think, length, ramp, rate_cap };
     }
     let stages = match spec.rate {
         Some(rate) => vec![Stage::steady(rate.0, length)],

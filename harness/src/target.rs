@@ -20,11 +20,26 @@ pub struct Operation {
     pub session: SessionNo,
     /// The process that it acts for.
     pub process: Process,
-    /// Bytes of payload for an operation that writes a whole session.
+    /// Bytes of payload for an operation that writes a whole session; or which recorded command it is
+    /// ([`Operation::recorded`]).
     pub payload_bytes: u32,
 }
 
 impl Operation {
+    /// Above every size of a payload: Redis takes 512 MiB.
+    const RECORDED: u32 = 1 << 31;
+
+    /// The command of this number among all that recordings of the load have.
+    pub(crate) fn of_recording(self, number: u32) -> Self {
+        Self { payload_bytes: Self::RECORDED | number, ..self }
+    }
+
+    /// Which command of a recording it is; `None` for any other operation.
+    pub fn recorded(&self) -> Option<usize> {
+        let recorded = self.kind == OpKind::Command && self.payload_bytes & Self::RECORDED != 0;
+        recorded.then_some((self.payload_bytes & !Self::RECORDED) as usize)
+    }
+
     /// The token this operation writes.
     pub fn token(&self) -> Token {
         self.index + 1
@@ -271,6 +286,11 @@ pub trait Target: Send + Sync + 'static {
         None
     }
 
+    /// What a reader of the report must know of how the load reached it, as whole sentences without an end.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Changes its policy under load, and returns how many sessions were lost by it; `None` if it cannot
     /// ([`Ability::Deploys`]).
     fn deploy(&self, _policy: Policy) -> Option<u64> {
@@ -306,4 +326,7 @@ pub trait Client {
     /// Carries out `op` and notes in `seen` (cleared before) what the answer said. The future may be dropped at the
     /// operation's deadline: the next call must then not see a leftover answer.
     async fn execute(&mut self, op: &Operation, seen: &mut Observation) -> Outcome;
+
+    /// Opens what its operations will need, before the first of them is due. What fails here shows in the operations.
+    async fn prepare(&mut self) {}
 }

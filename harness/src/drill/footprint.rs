@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::history::OpKind;
-use crate::load::{LoadBlock, LoadPlan, Pacing, Payload, Think};
+use crate::load::{LoadBlock, LoadPlan, Pacing, Think};
 
 /// Redis's own overhead for a session, bytes: key, expiry, bookkeeping, and its share of the user's index.
 const PER_SESSION: u64 = 700;
@@ -38,7 +38,7 @@ impl Footprint {
 fn written(block: &LoadBlock) -> f64 {
     let total: f64 = OpKind::ALL.iter().map(|kind| block.mix.weight(*kind)).sum();
     let share = |kind| if total > 0.0 { block.mix.weight(kind) / total } else { 0.0 };
-    let payload = f64::from(largest(block.payload));
+    let payload = f64::from(block.payload.largest());
     let items = share(OpKind::Append) + share(OpKind::Award) + share(OpKind::Destroy);
     let create = share(OpKind::Create) * (PER_SESSION as f64 + payload);
     // In the worst case, puts replace every session once by a larger one.
@@ -52,7 +52,7 @@ pub fn operations(block: &LoadBlock) -> f64 {
         Pacing::Open { stages, .. } => {
             stages.iter().map(|stage| stage.from_rate.max(stage.to_rate) * stage.length.as_secs_f64()).sum()
         }
-        Pacing::Closed { users, think, length, rate_cap } => {
+        Pacing::Closed { users, think, length, rate_cap, .. } => {
             let each = match think {
                 Think::Constant(pause) | Think::Exponential(pause) if *pause > Duration::ZERO => {
                     1.0 / pause.as_secs_f64()
@@ -62,13 +62,6 @@ pub fn operations(block: &LoadBlock) -> f64 {
             let rate = (f64::from(*users) * each).min(BUSIEST).min(rate_cap.unwrap_or(BUSIEST));
             rate * length.as_secs_f64()
         }
-    }
-}
-
-fn largest(payload: Payload) -> u32 {
-    match payload {
-        Payload::Fixed(bytes) => bytes,
-        Payload::Uniform { max, .. } | Payload::LogNormal { max, .. } => max,
     }
 }
 

@@ -114,6 +114,7 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
     let (stalls, delays) = pulse.finish(&steps.recorder.clock());
     let sampled = sampler.finish(&steps.recorder.clock(), before.as_ref()).await;
     let held = steps.target.held();
+    let remarks = steps.target.remarks();
 
     // 6. Recovery: wait until the target has settled.
     steps.settle(&faults).await;
@@ -144,6 +145,7 @@ async fn on(order: &Order, setup: &Setup) -> Result<Run, DrillError> {
         sampled,
         doubts,
         interrupted: order.stop.is_cancelled(),
+        remarks,
         active,
         held,
         claims,

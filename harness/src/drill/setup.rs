@@ -26,7 +26,7 @@ use crate::plan::Plan;
 use crate::proxy::{ProxyControl, ProxyServer, RemoteOptions, RemoteProxy};
 use crate::scenario::LabKind;
 use crate::target::Ability;
-use crate::targets::{LaunchSite, Site};
+use crate::targets::{LaunchSite, Site, UnixSocket};
 
 /// How long connections of a target that is gone may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -166,6 +166,14 @@ impl Setup {
             sessions_per_user: plan.scenario.sessions_per_user,
             store: plan.scenario.store.clone(),
             description: plan.scenario.description(),
+            redis: plan.scenario.target.redis.clone(),
+            unix_socket: self.lab.unix_socket(),
+            recordings: plan
+                .scenario
+                .load
+                .iter()
+                .filter_map(|load| Some(load.replay.as_ref()?.recording.clone()))
+                .collect(),
             deploys: !plan.scenario.deploy.is_empty(),
             clock: self.clock.clone(),
             names: self.names.clone(),
@@ -369,6 +377,7 @@ async fn lab(plan: &Plan, choice: &RedisChoice, proxies: Option<Arc<ServerProxie
                 persistence,
                 maxmemory_mb,
                 directives,
+                unix_socket: plan.scenario.target.redis.unix_socket == UnixSocket::Lab(true),
                 user,
                 proxies,
                 ..ManagedConfig::default()

@@ -87,6 +87,8 @@ coded! {
         LogoutEverywhere = 12,
         /// Adds one to a session that is a counter ([`Header::counter`](super::Header::counter)).
         Increment = 13,
+        /// Any other command, of which only one thing is judged: whose data is in its answer.
+        Command = 14,
     }
 }
 
@@ -110,6 +112,7 @@ impl OpKind {
             OpKind::Revisit => row(false, Keeps, Nothing, Never),
             OpKind::LogoutEverywhere => row(false, Removes, Nothing, Never),
             OpKind::Increment => row(false, Counts, UnlessAbsent, Always),
+            OpKind::Command => row(false, Keeps, Nothing, Never),
         }
     }
 

@@ -29,6 +29,7 @@ mod survey;
 mod trial;
 mod url;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -263,6 +264,11 @@ impl Lab {
     /// Host and port of its Redis: the upstream of the fault proxy.
     pub fn upstream(&self) -> String {
         self.access().url.address()
+    }
+
+    /// The Unix socket of the drill's own Redis, if it has one.
+    pub fn unix_socket(&self) -> Option<PathBuf> {
+        self.servers().first()?.unix_socket().map(Path::to_owned)
     }
 
     /// The prefix of every key that the drill writes.

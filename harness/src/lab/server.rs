@@ -4,6 +4,7 @@
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::access::Access;
@@ -58,6 +59,11 @@ pub trait Server: Send + Sync {
     fn process_for(&self, fault: &'static str) -> Result<&dyn ServerProcess, LabError> {
         self.process()
             .ok_or_else(|| LabError::Mismatch(Mismatch::ProcessFaultOnExternal { fault, url: self.url().to_string() }))
+    }
+
+    /// Its Unix socket, if it belongs to the drill and has one.
+    fn unix_socket(&self) -> Option<&Path> {
+        None
     }
 
     /// Access to its files and its start, if they belong to the drill.

@@ -1,9 +1,11 @@
 //! One part of a load, as the user configures it: which operations, when, on which sessions, how large.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::arrivals::{ArrivalProcess, Stage};
 use super::key_distribution::KeyDistribution;
+use super::recording::Recording;
 use crate::clock::Nanos;
 use crate::history::{OpKind, SessionNo};
 
@@ -48,7 +50,7 @@ impl Mix {
 }
 
 /// Payload size of an operation that writes a whole session, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Payload {
     /// Always the same size.
     Fixed(u32),
@@ -68,6 +70,19 @@ pub enum Payload {
         /// The largest size; larger draws are cut to it.
         max: u32,
     },
+    /// One of several sizes, each with its weight.
+    OneOf(Vec<(u32, f64)>),
+}
+
+impl Payload {
+    /// The largest size that it draws.
+    pub fn largest(&self) -> u32 {
+        match self {
+            Payload::Fixed(bytes) => *bytes,
+            Payload::Uniform { max, .. } | Payload::LogNormal { max, .. } => *max,
+            Payload::OneOf(sizes) => sizes.iter().map(|(size, _)| *size).max().unwrap_or(0),
+        }
+    }
 }
 
 /// How long a virtual user waits between an answer and its next operation.
@@ -99,6 +114,8 @@ pub enum Pacing {
         think: Think,
         /// How long the users are active.
         length: Duration,
+        /// They begin one after the other, evenly over this time.
+        ramp: Duration,
         /// The most operations per second that all users together send.
         rate_cap: Option<f64>,
     },
@@ -131,6 +148,8 @@ pub struct LoadBlock {
     pub sessions: SessionRange,
     /// How much each operation writes.
     pub payload: Payload,
+    /// Whether what an append adds has a size of the payload, too.
+    pub sized_items: bool,
     /// The share of reads, in 0..=1, that go to sessions this block has destroyed, to check that none comes back.
     pub ghost_reads: f64,
     /// The same share of appends and touches.
@@ -141,6 +160,19 @@ pub struct LoadBlock {
     pub max_in_flight: u32,
     /// Open loop: how many operations may queue. Further operations are dropped and counted.
     pub queue: u32,
+    /// Open loop: what is sent instead of operations drawn from the mix, at its own instants.
+    pub replay: Option<Replay>,
+}
+
+/// A recording and its speed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// The operations.
+    pub recording: Arc<Recording>,
+    /// How many times faster than it was recorded.
+    pub speed: f64,
+    /// How many commands for keys of other types the recordings of earlier blocks have.
+    pub others_before: u32,
 }
 
 impl LoadBlock {
@@ -155,11 +187,13 @@ impl LoadBlock {
             keys: KeyDistribution::Uniform,
             sessions,
             payload: Payload::Fixed(1024),
+            sized_items: false,
             ghost_reads: 0.02,
             ghost_writes: 0.0,
             deadline: Duration::from_secs(5),
             max_in_flight: 1024,
             queue: 65_536,
+            replay: None,
         }
     }
 
@@ -167,6 +201,22 @@ impl LoadBlock {
     pub fn end(&self) -> Nanos {
         let length = Nanos::try_from(self.pacing.length().as_nanos()).unwrap_or(Nanos::MAX);
         self.at.saturating_add(length)
+    }
+
+    /// The highest rate that it plans, per second; 0 for a closed loop.
+    pub(super) fn peak_rate(&self) -> f64 {
+        match &self.pacing {
+            Pacing::Open { stages, .. } => {
+                stages.iter().map(|stage| stage.from_rate.max(stage.to_rate)).fold(0.0, f64::max)
+            }
+            Pacing::Closed { .. } => 0.0,
+        }
+    }
+
+    /// One past the last number that its sessions and the other keys of its recording have.
+    pub(super) fn keys_end(&self) -> u64 {
+        let others = self.replay.as_ref().map_or(0, |replay| replay.recording.other_keys());
+        self.sessions.end() + u64::from(others)
     }
 
     pub(super) fn deadline_ns(&self) -> Nanos {

@@ -1,7 +1,7 @@
 //! How operations are spread over the live sessions.
 
 use rand::RngExt;
-use rand_distr::{Distribution, Zipf};
+use rand_distr::{Distribution, Normal, Zipf};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 /// How sessions are chosen for operations.
@@ -21,7 +21,17 @@ pub enum KeyDistribution {
         /// The share of operations on hot sessions, in 0..=1.
         operations: f64,
     },
+    /// Normally distributed around one of the sessions.
+    Gaussian {
+        /// Where the middle is, in 0..=1 of the sessions.
+        mean: f64,
+        /// Standard deviation, as a share of the sessions: above 0.
+        deviation: f64,
+    },
 }
+
+/// A draw outside of the sessions is repeated, as memtier does; after so many, any session is as good.
+const MOST_DRAWS: usize = 64;
 
 /// Draws positions in a set whose size may change between draws.
 #[derive(Debug, Clone)]
@@ -40,6 +50,11 @@ impl KeyChooser {
         match self.keys {
             KeyDistribution::Uniform => rng.random_range(0..size),
             KeyDistribution::Zipf { exponent } => self.zipf(size, exponent, rng),
+            KeyDistribution::Gaussian { mean, deviation } => {
+                let Ok(normal) = Normal::new(mean, deviation) else { return rng.random_range(0..size) };
+                let inside = (0..MOST_DRAWS).map(|_| normal.sample(rng)).find(|draw| (0.0..1.0).contains(draw));
+                inside.map_or_else(|| rng.random_range(0..size), |draw| (draw * size as f64) as usize)
+            }
             KeyDistribution::Hotspot { sessions, operations } => {
                 let hot = ((sessions * size as f64).ceil() as usize).clamp(1, size);
                 if hot == size || rng.random::<f64>() < operations {
@@ -98,6 +113,17 @@ mod tests {
         let hits = draw(KeyDistribution::Hotspot { sessions: 0.1, operations: 0.9 }, 100, 100_000);
         let hot: usize = hits[..10].iter().sum();
         assert!((89_500..=90_500).contains(&hot), "{hot}");
+    }
+
+    #[test]
+    fn gaussian_keys_lie_around_their_mean() {
+        let hits = draw(KeyDistribution::Gaussian { mean: 0.5, deviation: 0.1 }, 100, 100_000);
+        let within = |range: std::ops::Range<usize>| hits[range].iter().sum::<usize>();
+        // 68.27 % lie within one standard deviation, 95.45 % within two; five standard errors are 735 and 330.
+        assert!((67_500..=69_000).contains(&within(40..60)), "{}", within(40..60));
+        assert!((95_100..=95_800).contains(&within(30..70)), "{}", within(30..70));
+        let outside = draw(KeyDistribution::Gaussian { mean: 1.0, deviation: 0.001 }, 10, 1_000);
+        assert_eq!(outside[9], 1_000);
     }
 
     #[test]

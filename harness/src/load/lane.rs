@@ -113,6 +113,16 @@ impl<T: Target> Lane<T> {
         &self.slot
     }
 
+    /// Opens what the client needs, ahead of its first operation. A panic shows in the operations.
+    pub(super) async fn prepare(&mut self) {
+        let mut preparing = pin!(self.client.prepare());
+        poll_fn(|context| {
+            let polled = catch_unwind(AssertUnwindSafe(|| preparing.as_mut().poll(context)));
+            polled.unwrap_or(Poll::Ready(()))
+        })
+        .await;
+    }
+
     /// Runs and records one operation that was due at `planned`. Returns when it ended.
     pub(super) async fn carry_out(&mut self, planned: Nanos, op: Operation) -> Nanos {
         self.seen.clear();

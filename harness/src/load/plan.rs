@@ -104,7 +104,10 @@ impl LoadPlan {
             let mut sizes = rng(self.seed, number as u64, Purpose::Preload);
             for session in block.sessions.first..(block.sessions.end() as SessionNo) {
                 if !std::mem::replace(&mut planned[session as usize], true) {
-                    let payload_bytes = payload_bytes(block.payload, &mut sizes);
+                    let drawn = payload_bytes(&block.payload, &mut sizes);
+                    let recorded = block.replay.as_ref();
+                    let recorded = recorded.and_then(|replay| replay.recording.size(session - block.sessions.first));
+                    let payload_bytes = recorded.unwrap_or(drawn);
                     let index = u64::from(session);
                     operations.push(Operation {
                         index,
@@ -171,8 +174,12 @@ impl LoadPlan {
         let stream = self.first_stream(block);
         let block = self.blocks.get(block)?;
         let Pacing::Open { stages, arrivals } = &block.pacing else { return None };
+        if let Some(replay) = &block.replay {
+            let numbers = self.numbers(stream, false);
+            return Some(OpenStream::recorded(replay.clone(), block.at, block.sessions.first, numbers));
+        }
         let instants = Arrivals::new(block.at, stages.clone(), *arrivals, rng(self.seed, stream, Purpose::Arrivals));
-        Some(OpenStream::new(instants, self.script(block, stream, None)))
+        Some(OpenStream::drawn(instants, self.script(block, stream, None)))
     }
 
     /// The operations of one virtual user of a closed block, with its think time after each; `None` for an open block.
@@ -185,15 +192,18 @@ impl LoadPlan {
     }
 
     fn script(&self, block: &LoadBlock, stream: u64, user: Option<(u32, u32)>) -> Script {
-        let numbers = Numbers {
+        Script::new(block, self.numbers(stream, user.is_some()), user, rng(self.seed, stream, Purpose::Content))
+    }
+
+    fn numbers(&self, stream: u64, is_user: bool) -> Numbers {
+        Numbers {
             stream,
             streams: u64::from(self.streams),
             first_index: self.first_index(),
             first_created: u64::from(self.pool_end),
-            process: user.map(|_| self.first_user() + stream as Process),
+            process: is_user.then(|| self.first_user() + stream as Process),
             instances: self.instances,
-        };
-        Script::new(block, numbers, user, rng(self.seed, stream, Purpose::Content))
+        }
     }
 
     /// In an open loop, a process is a session's owner and has the session's number. If there are virtual users as
@@ -238,7 +248,13 @@ mod tests {
     }
 
     fn closed(users: u32) -> LoadBlock {
-        let pacing = Pacing::Closed { users, think: Think::None, length: Duration::from_secs(2), rate_cap: None };
+        let pacing = Pacing::Closed {
+            users,
+            think: Think::None,
+            length: Duration::from_secs(2),
+            ramp: Duration::ZERO,
+            rate_cap: None,
+        };
         LoadBlock::new("users", pacing, SessionRange { first: 0, count: 10 })
     }
 

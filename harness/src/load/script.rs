@@ -12,7 +12,7 @@ use rand_distr::{Distribution, Exp1, LogNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::arrivals::Arrivals;
-use super::block::{LoadBlock, Payload, Think};
+use super::block::{LoadBlock, Payload, Replay, Think};
 use super::key_distribution::KeyChooser;
 use super::routing::Instances;
 use crate::clock::Nanos;
@@ -48,16 +48,31 @@ pub(super) struct Numbers {
     pub(super) instances: Instances,
 }
 
+impl Numbers {
+    /// The index of the stream's operation of this number, and its turn.
+    fn operation(&self, number: u64) -> (u64, u64) {
+        (self.first_index + self.stream + number * self.streams, self.stream + number)
+    }
+}
+
 /// The operations of an open block.
 #[derive(Debug, Clone)]
-pub struct OpenStream {
-    arrivals: Arrivals,
-    script: Script,
+pub struct OpenStream(Operations);
+
+#[derive(Debug, Clone)]
+enum Operations {
+    Drawn { arrivals: Arrivals, script: Box<Script> },
+    Recorded { replay: Replay, at: Nanos, first: SessionNo, next: usize, numbers: Numbers },
 }
 
 impl OpenStream {
-    pub(super) fn new(arrivals: Arrivals, script: Script) -> Self {
-        Self { arrivals, script }
+    pub(super) fn drawn(arrivals: Arrivals, script: Script) -> Self {
+        Self(Operations::Drawn { arrivals, script: Box::new(script) })
+    }
+
+    /// The operations of a recording from `at` on, whose first session has the number `first`.
+    pub(super) fn recorded(replay: Replay, at: Nanos, first: SessionNo, numbers: Numbers) -> Self {
+        Self(Operations::Recorded { replay, at, first, next: 0, numbers })
     }
 }
 
@@ -65,8 +80,25 @@ impl Iterator for OpenStream {
     type Item = Planned;
 
     fn next(&mut self) -> Option<Planned> {
-        let at = self.arrivals.next()?;
-        Some(Planned { at, op: self.script.next(at) })
+        match &mut self.0 {
+            Operations::Drawn { arrivals, script } => {
+                let at = arrivals.next()?;
+                Some(Planned { at, op: script.next(at) })
+            }
+            Operations::Recorded { replay, at, first, next, numbers } => {
+                let entry = replay.recording.entries().get(*next)?;
+                let (index, turn) = numbers.operation(*next as u64);
+                *next += 1;
+                let session = *first + entry.key;
+                let process = numbers.instances.process(session, turn);
+                let op = Operation { index, kind: entry.kind, session, process, payload_bytes: entry.bytes };
+                let op = match entry.kind {
+                    OpKind::Command => op.of_recording(replay.others_before + entry.bytes),
+                    _ => op,
+                };
+                Some(Planned { at: *at + (entry.at as f64 / replay.speed) as Nanos, op })
+            }
+        }
     }
 }
 
@@ -122,6 +154,7 @@ pub(super) struct Script {
     shares: [f64; OpKind::COUNT],
     keys: KeyChooser,
     payload: Payload,
+    sized_items: bool,
     ghost_reads: f64,
     ghost_writes: f64,
     settling: Nanos,
@@ -156,7 +189,8 @@ impl Script {
             created: 0,
             shares,
             keys: KeyChooser::new(block.keys),
-            payload: block.payload,
+            payload: block.payload.clone(),
+            sized_items: block.sized_items,
             ghost_reads: block.ghost_reads,
             ghost_writes: block.ghost_writes,
             settling: block.deadline.min(SETTLING).as_nanos() as Nanos,
@@ -186,11 +220,12 @@ impl Script {
             kind => self.choose().map_or_else(|| self.create(at), |session| (kind, session)),
         };
         let numbers = &self.numbers;
-        let index = numbers.first_index + numbers.stream + self.drawn * numbers.streams;
-        let process = numbers.instances.process(numbers.process.unwrap_or(session), numbers.stream + self.drawn);
+        let (index, turn) = numbers.operation(self.drawn);
+        let process = numbers.instances.process(numbers.process.unwrap_or(session), turn);
         self.drawn += 1;
         let payload_bytes = match kind {
-            OpKind::Create | OpKind::Put => self.payload_bytes(),
+            OpKind::Create | OpKind::Put | OpKind::Command => self.payload_bytes(),
+            OpKind::Append if self.sized_items => self.payload_bytes(),
             _ => 0,
         };
         Operation { index, kind, session, process, payload_bytes }
@@ -250,19 +285,27 @@ impl Script {
     }
 
     fn payload_bytes(&mut self) -> u32 {
-        payload_bytes(self.payload, &mut self.rng)
+        payload_bytes(&self.payload, &mut self.rng)
     }
 }
 
 /// Draws the size of a payload in bytes.
-pub(super) fn payload_bytes(payload: Payload, rng: &mut Xoshiro256PlusPlus) -> u32 {
+pub(super) fn payload_bytes(payload: &Payload, rng: &mut Xoshiro256PlusPlus) -> u32 {
     match payload {
-        Payload::Fixed(bytes) => bytes,
-        Payload::Uniform { min, max } => rng.random_range(min..=max),
-        Payload::LogNormal { median, sigma, max } => match LogNormal::new(f64::from(median).ln(), sigma) {
-            Ok(sizes) => sizes.sample(rng).min(f64::from(max)) as u32,
-            Err(_) => median, // plan validation rejects such a sigma
+        Payload::Fixed(bytes) => *bytes,
+        Payload::Uniform { min, max } => rng.random_range(*min..=*max),
+        Payload::LogNormal { median, sigma, max } => match LogNormal::new(f64::from(*median).ln(), *sigma) {
+            Ok(sizes) => sizes.sample(rng).min(f64::from(*max)) as u32,
+            Err(_) => *median, // plan validation rejects such a sigma
         },
+        Payload::OneOf(sizes) => {
+            let mut draw = rng.random::<f64>() * sizes.iter().map(|(_, weight)| weight).sum::<f64>();
+            let drawn = sizes.iter().find(|(_, weight)| {
+                draw -= weight;
+                draw < 0.0
+            });
+            drawn.or(sizes.last()).map_or(0, |(size, _)| *size)
+        }
     }
 }
 
@@ -326,8 +369,13 @@ mod tests {
     }
 
     fn users(count: u32, sessions: u32, mix: &[(OpKind, f64)], each: usize) -> Vec<Vec<Operation>> {
-        let pacing =
-            Pacing::Closed { users: count, think: Think::None, length: Duration::from_secs(1), rate_cap: None };
+        let pacing = Pacing::Closed {
+            users: count,
+            think: Think::None,
+            length: Duration::from_secs(1),
+            ramp: Duration::ZERO,
+            rate_cap: None,
+        };
         let mut block = LoadBlock::new("test", pacing, SessionRange { first: 0, count: sessions });
         block.mix = Mix::of(mix);
         let plan = LoadPlan::new(3, vec![block], 0).unwrap();
@@ -452,12 +500,16 @@ mod tests {
             sizes.sort_unstable();
             sizes
         };
-        let uniform = draw(Payload::Uniform { min: 10, max: 20 });
+        let uniform = draw(&Payload::Uniform { min: 10, max: 20 });
         assert_eq!((uniform[0], uniform[10_000]), (10, 20));
-        let tailed = draw(Payload::LogNormal { median: 1000, sigma: 1.0, max: 20_000 });
+        let tailed = draw(&Payload::LogNormal { median: 1000, sigma: 1.0, max: 20_000 });
         assert!((950..1050).contains(&tailed[5000]), "{}", tailed[5000]);
         // One standard deviation up is e times the median.
         assert!((2550..2900).contains(&tailed[8413]), "{}", tailed[8413]);
         assert_eq!(tailed[10_000], 20_000);
+        let listed = draw(&Payload::OneOf(vec![(100, 1.0), (5_000, 3.0)]));
+        let small = listed.iter().filter(|size| **size == 100).count();
+        // Five standard errors of a quarter of 10 001 are 217.
+        assert!((2_283..2_717).contains(&small) && listed[small] == 5_000, "{small}");
     }
 }

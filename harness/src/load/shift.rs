@@ -22,6 +22,9 @@ use crate::clock::{Clock, Nanos};
 use crate::history::Step;
 use crate::target::{Operation, Target};
 
+/// Lanes of an open loop that are ready before it begins: as many as are busy if an operation takes this long.
+const LANES_AHEAD: Duration = Duration::from_millis(10);
+
 /// The work for all workers.
 #[derive(Clone)]
 pub(super) enum Job {
@@ -175,19 +178,25 @@ async fn run_block<T: Target>(
     let block: &LoadBlock = &plan.blocks()[number];
     match block.pacing {
         Pacing::Open { .. } => {
+            let lanes = share.part(block.max_in_flight as usize);
+            let rate = block.peak_rate() / share.of as f64;
             let limits = LaneLimits {
-                lanes: share.part(block.max_in_flight as usize),
+                lanes,
+                ahead: lanes.min((rate * LANES_AHEAD.as_secs_f64()).ceil() as usize),
                 queue: share.part(block.queue as usize),
                 deadline: block.deadline,
+                tick: if rate > open::TOGETHER_ABOVE { open::TICK } else { 0 },
             };
             let stream = plan.open(number).into_iter().flatten().skip(share.worker).step_by(share.of);
-            open::run(worker, deadlines, limits, stream).await;
+            open::run(worker, deadlines, limits, block.at, stream).await;
         }
-        Pacing::Closed { users, rate_cap, .. } => {
+        Pacing::Closed { users, rate_cap, ramp, .. } => {
             let mine = share.part(users as usize);
             let cap = rate_cap.map(|rate| RateCap::per_second(rate * mine as f64 / f64::from(users), block.at));
-            let hours = Hours { from: block.at, to: block.end(), cap: cap.map(Rc::new) };
-            let streams = (0..users).skip(share.worker).step_by(share.of).filter_map(|user| plan.user(number, user));
+            let ramp = ramp.as_nanos() as Nanos;
+            let hours = Hours { from: block.at, to: block.end(), cap: cap.map(Rc::new), ramp };
+            let stream = |user| Some((f64::from(user) / f64::from(users), plan.user(number, user)?));
+            let streams = (0..users).skip(share.worker).step_by(share.of).filter_map(stream);
             closed::run(worker, deadlines, hours, streams).await;
         }
     }

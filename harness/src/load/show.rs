@@ -89,7 +89,7 @@ mod tests {
         let stages = vec![Stage::steady(1000.0, Duration::from_secs(20))];
         let open = LoadBlock::new("steady", Pacing::Open { stages, arrivals: ArrivalProcess::Constant }, sessions);
         let length = Duration::from_secs(5);
-        let pacing = Pacing::Closed { users: 3, think: Think::None, length, rate_cap: None };
+        let pacing = Pacing::Closed { users: 3, think: Think::None, length, ramp: Duration::ZERO, rate_cap: None };
         let closed = LoadBlock::new("users", pacing, sessions);
         let plan = LoadPlan::new(1, vec![open, closed], 0).unwrap();
         assert_eq!(

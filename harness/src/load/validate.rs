@@ -26,13 +26,17 @@ pub enum PlanError {
         block: String,
     },
     /// The exponent or the shares of the key distribution are invalid.
-    #[error("load `{block}`: a zipf exponent is 0 or more, and the shares of a hotspot lie between 0 and 1")]
+    #[error(
+        "load `{block}`: a zipf exponent is 0 or more, and the shares of a hotspot or a gaussian lie between 0 and 1"
+    )]
     Keys {
         /// The block.
         block: String,
     },
     /// The payload sizes are invalid.
-    #[error("load `{block}`: payload sizes need min <= max, a median above 0 and a sigma of 0 or more")]
+    #[error(
+        "load `{block}`: payload sizes need min <= max, a median above 0, a sigma of 0 or more, and weights above 0"
+    )]
     Payload {
         /// The block.
         block: String,
@@ -69,7 +73,7 @@ pub(super) fn layout(blocks: &[LoadBlock]) -> Result<(u32, SessionNo), PlanError
             Pacing::Open { .. } => 1,
             Pacing::Closed { users, .. } => u64::from(users),
         };
-        pool_end = pool_end.max(block.sessions.end());
+        pool_end = pool_end.max(block.keys_end());
     }
     let streams = u32::try_from(streams).ok().filter(|&n| n < 1 << 30).ok_or(PlanError::TooManyUsers)?;
     Ok((streams, pool_end as SessionNo))
@@ -106,11 +110,13 @@ fn check(block: &LoadBlock) -> Result<(), PlanError> {
         KeyDistribution::Uniform => true,
         KeyDistribution::Zipf { exponent } => rate(exponent),
         KeyDistribution::Hotspot { sessions, operations } => share(sessions) && share(operations),
+        KeyDistribution::Gaussian { mean, deviation } => share(mean) && share(deviation) && deviation > 0.0,
     };
-    let payload_fits = match block.payload {
+    let payload_fits = match &block.payload {
         Payload::Fixed(_) => true,
         Payload::Uniform { min, max } => min <= max,
-        Payload::LogNormal { median, sigma, .. } => median > 0 && rate(sigma),
+        Payload::LogNormal { median, sigma, .. } => *median > 0 && rate(*sigma),
+        Payload::OneOf(sizes) => !sizes.is_empty() && sizes.iter().all(|(_, weight)| rate(*weight) && *weight > 0.0),
     };
     if !keys_fit {
         Err(PlanError::Keys { block: name() })
@@ -120,7 +126,7 @@ fn check(block: &LoadBlock) -> Result<(), PlanError> {
         Err(PlanError::Ghosts { block: name() })
     } else if block.deadline.is_zero() {
         Err(PlanError::Deadline { block: name() })
-    } else if block.sessions.end() >= 1 << 31 {
+    } else if block.keys_end() >= 1 << 31 {
         Err(PlanError::TooManySessions { block: name() })
     } else {
         Ok(())
@@ -155,8 +161,13 @@ mod tests {
     #[test]
     fn each_impossible_setting_is_refused_by_its_own_error() {
         let shop = || "shop".to_owned();
-        let closed =
-            |users, rate_cap| Pacing::Closed { users, think: Think::None, length: Duration::from_secs(1), rate_cap };
+        let closed = |users, rate_cap| Pacing::Closed {
+            users,
+            think: Think::None,
+            length: Duration::from_secs(1),
+            ramp: Duration::ZERO,
+            rate_cap,
+        };
         let no_stages = Pacing::Open { stages: vec![], arrivals: ArrivalProcess::Constant };
         assert_eq!(refused(|b| b.mix = Mix::of(&[])), PlanError::Mix { block: shop() });
         assert_eq!(refused(|b| b.mix = Mix::of(&[(OpKind::Read, -1.0)])), PlanError::Mix { block: shop() });

@@ -16,6 +16,7 @@ mod place;
 mod read_all;
 #[cfg(test)]
 mod refused;
+mod replay;
 mod schema;
 mod secrets;
 mod sense;

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -13,12 +14,12 @@ use crate::fault::{AppRestart, FaultSpec};
 use crate::gate::Limits;
 use crate::history::OpKind;
 use crate::lab::{Persistence, Topology};
-use crate::load::Instances;
+use crate::load::{Instances, Recording};
 use crate::metric::Metric;
 use crate::microbench::Microbench;
 use crate::situation::Situation;
 use crate::target::Ability;
-use crate::targets::{AppSpec, DeploySpec, Description, FinalReads, OpsSpec, StoreSpec, TargetKind};
+use crate::targets::{AppSpec, DeploySpec, Description, FinalReads, OpsSpec, RedisTargetSpec, StoreSpec, TargetKind};
 use crate::units::{Bytes, Rate, Share, Span};
 
 /// The script of a drill.
@@ -112,6 +113,9 @@ impl Scenario {
     /// Why something that needs `ability` cannot be asked of its target, and what to do instead; `None` if it can.
     pub fn lacks(&self, ability: Ability) -> Option<(String, String)> {
         let kind = self.target.kind;
+        if ability == Ability::Expiry && kind.wired(&self.target.redis).is_some() && self.target.redis.expires() {
+            return None;
+        }
         let Some(description) = self.description() else { return kind.lacks(ability) };
         if matches!(ability, Ability::Process | Ability::HostName) && !description.is_started() {
             let message = "the application at app.url is not the drill's own process";
@@ -209,11 +213,14 @@ pub struct TargetSpec {
     /// Lanes: how many operations may be under way at once. In an open loop, further operations wait, and their wait
     /// counts as response time.
     pub connections: u32,
+    /// How the `redis` target speaks to Redis.
+    #[serde(skip_serializing_if = "RedisTargetSpec::is_default")]
+    pub redis: RedisTargetSpec,
 }
 
 impl Default for TargetSpec {
     fn default() -> Self {
-        Self { kind: TargetKind::default(), connections: 512 }
+        Self { kind: TargetKind::default(), connections: 512, redis: RedisTargetSpec::default() }
     }
 }
 
@@ -242,12 +249,18 @@ pub struct LoadSpec {
     /// Closed loop: virtual users, each with one operation at a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<u32>,
+    /// Closed loop: the users begin one after the other, evenly over this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ramp: Option<Span>,
     /// Closed loop: pause of a virtual user between two operations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub think: Option<ThinkSpec>,
     /// Closed loop: all users together send at most this many operations a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_cap: Option<Rate>,
+    /// Open loop: sends what MONITOR once recorded, at the instants of the recording (redis target).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplaySpec>,
     /// Sessions that exist when the load starts.
     #[serde(default = "default_sessions")]
     pub sessions: u32,
@@ -274,6 +287,24 @@ fn default_sessions() -> u32 {
 
 fn default_deadline() -> Span {
     Span::secs(5)
+}
+
+/// A recording to be sent again: `{ file = "monitor.txt", speed = 2.0 }`. Rate, length, sessions and mix are the recording's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplaySpec {
+    /// What `redis-cli monitor` printed, by a path relative to the scenario.
+    pub file: PathBuf,
+    /// How many times faster than it was recorded.
+    #[serde(default = "as_recorded")]
+    pub speed: f64,
+    /// What the file holds.
+    #[serde(skip)]
+    pub recording: Arc<Recording>,
+}
+
+fn as_recorded() -> f64 {
+    1.0
 }
 
 /// How arrivals of an open loop are spread.
@@ -317,6 +348,18 @@ pub enum KeySpec {
         /// Share of the operations that goes to them.
         operations: Share,
     },
+    /// Normally distributed around one of the sessions, in the order of their numbers.
+    Gaussian {
+        /// Where the middle is: `50%` is the session in the middle.
+        #[serde(default = "middle")]
+        mean: Share,
+        /// Standard deviation, as a share of the sessions.
+        deviation: Share,
+    },
+}
+
+fn middle() -> Share {
+    Share(0.5)
 }
 
 /// Pause of a virtual user between two operations: `"1s"`, or `{ constant = "1s" }`.
@@ -333,8 +376,8 @@ pub enum ThinkSpec {
 }
 
 /// Size of a new session: `"50KB"`, `{ min = "1KB", max = "50KB" }`, or `{ median = "8KB", sigma = 1.2, max =
-/// "512KB" }`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// "512KB" }`, or a list of sizes with weights: `[{ size = "1KB", weight = 9 }, { size = "50KB", weight = 1 }]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum PayloadSpec {
     /// Always the same.
@@ -356,14 +399,32 @@ pub enum PayloadSpec {
         /// Larger draws are cut to this.
         max: Bytes,
     },
+    /// One of these sizes.
+    OneOf(Vec<WeightedSize>),
+}
+
+/// A size and how often it is drawn, relative to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WeightedSize {
+    /// The size.
+    pub size: Bytes,
+    /// How often.
+    #[serde(default = "as_often")]
+    pub weight: f64,
+}
+
+fn as_often() -> f64 {
+    1.0
 }
 
 impl PayloadSpec {
     /// The largest size that it draws.
-    pub fn largest(self) -> Bytes {
+    pub fn largest(&self) -> Bytes {
         match self {
-            Self::Fixed(size) => size,
-            Self::Between { max, .. } | Self::LogNormal { max, .. } => max,
+            Self::Fixed(size) => *size,
+            Self::Between { max, .. } | Self::LogNormal { max, .. } => *max,
+            Self::OneOf(sizes) => sizes.iter().map(|one| one.size).max().unwrap_or(Bytes(0)),
         }
     }
 }
@@ -421,6 +482,9 @@ pub struct Mix {
     /// Add one to a session that is a counter.
     #[serde(default)]
     pub increment: f64,
+    /// Send a command of your own that is none of these (`target.redis.command`).
+    #[serde(default)]
+    pub command: f64,
 }
 
 impl Mix {
@@ -441,6 +505,7 @@ impl Mix {
             (OpKind::Revisit, self.revisit),
             (OpKind::LogoutEverywhere, self.logout_everywhere),
             (OpKind::Increment, self.increment),
+            (OpKind::Command, self.command),
         ]
     }
 }
@@ -462,6 +527,7 @@ impl Default for Mix {
             revisit: 0.0,
             logout_everywhere: 0.0,
             increment: 0.0,
+            command: 0.0,
         }
     }
 }

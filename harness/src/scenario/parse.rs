@@ -14,6 +14,7 @@ use super::model::{RedisSpec, Scenario};
 use super::overrides::Override;
 use super::place::place;
 use super::read_all::read_all;
+use super::replay::include_recordings;
 use super::source::Source;
 use super::validate::problems;
 use crate::fault::FaultSpec;
@@ -70,6 +71,10 @@ pub fn parse_with(
     }
     include_config(&mut scenario.lab.redis, file.parent().unwrap_or(Path::new(""))).map_err(|message| {
         let problem = Problem::at("lab.redis.config", message, "a path relative to the scenario's file");
+        let error = source.error(problem.message.clone(), place(&source.text, &problem), Some(problem.help));
+        ScenarioError::Invalid(Box::new(error))
+    })?;
+    include_recordings(&mut scenario.load, file.parent().unwrap_or(Path::new(""))).map_err(|problem| {
         let error = source.error(problem.message.clone(), place(&source.text, &problem), Some(problem.help));
         ScenarioError::Invalid(Box::new(error))
     })?;

@@ -19,9 +19,20 @@ pub(super) const MOST_SESSIONS: u64 = 5_000_000;
 pub(super) const MOST_USERS: u64 = 100_000;
 /// Each lane has its own connection; more than a machine has ports for one server.
 pub(super) const MOST_CONNECTIONS: u32 = 60_000;
+/// Each has its buffers.
+const MOST_LANES: u32 = 1_000_000;
 
 /// Everything in `scenario` that makes no sense.
 pub(super) fn problems(found: &mut Vec<Problem>, scenario: &Scenario) {
+    let lanes = scenario.target.connections.saturating_mul(scenario.target.redis.pipeline.get());
+    if lanes > MOST_LANES {
+        let message = format!("{lanes} operations in flight are more than a machine can hold");
+        found.push(Problem::at(
+            "target.redis.pipeline",
+            message,
+            format!("connections × pipeline: at most {MOST_LANES}"),
+        ));
+    }
     if scenario.target.connections > MOST_CONNECTIONS {
         let message = format!("{} connections are more than a machine has ports for", scenario.target.connections);
         found.push(Problem::at(

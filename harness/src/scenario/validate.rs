@@ -4,7 +4,7 @@
 use firedrill_storage::Policy;
 
 use super::error::Problem;
-use super::model::{Expectation, LabKind, LoadSpec, PayloadSpec, RedisSpec, Scenario};
+use super::model::{Expectation, KeySpec, LabKind, LoadSpec, PayloadSpec, RedisSpec, Scenario};
 use super::needs::{impossible, load_name, unknown_name, unmet};
 use super::{sense, target, timeline};
 use crate::check;
@@ -224,6 +224,18 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec) {
     if load.users == Some(0) {
         problem("users", "at least one user is needed", "give a number like 32");
     }
+    if load.ramp.is_some() && load.users.is_none() {
+        problem(
+            "ramp",
+            "only a load with `users` has users that begin one after the other",
+            "ramp a rate with `stages`",
+        );
+    }
+    if let (Some(ramp), Some(length)) = (load.ramp, load.length)
+        && ramp >= length
+    {
+        problem("ramp", "the load would be over before its last user begins", "give a shorter ramp");
+    }
     if load.think.is_some() && load.users.is_none() {
         problem("think", "only a load with `users` has a think time", "give `users`, or leave `think` out");
     }
@@ -243,6 +255,15 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec) {
     if load.sessions == 0 && load.mix.create <= 0.0 {
         problem("sessions", "there is no session to use", "give `sessions`, or let the mix create some");
     }
+    if let KeySpec::Gaussian { deviation, .. } = load.keys
+        && deviation.0 <= 0.0
+    {
+        problem(
+            "keys",
+            "the standard deviation must be more than 0%",
+            "{ gaussian = { mean = \"50%\", deviation = \"10%\" } }",
+        );
+    }
     let mix = load.mix;
     let weights = mix.weights();
     if weights.iter().any(|(_, w)| !w.is_finite() || *w < 0.0) || weights.iter().map(|(_, w)| w).sum::<f64>() <= 0.0 {
@@ -252,17 +273,26 @@ fn load_problems(found: &mut Vec<Problem>, i: usize, load: &LoadSpec) {
             "{ create = 1, read = 6, append = 3 }",
         );
     }
-    match load.payload {
+    match &load.payload {
         PayloadSpec::Between { min, max } if min > max => {
             problem("payload", "the smallest size is larger than the largest", "{ min = \"1KB\", max = \"50KB\" }");
         }
         PayloadSpec::LogNormal { median, sigma, max }
-            if median > max || median.0 == 0 || !sigma.is_finite() || sigma < 0.0 =>
+            if median > max || median.0 == 0 || !sigma.is_finite() || *sigma < 0.0 =>
         {
             problem(
                 "payload",
                 "sizes need a median above 0B and at most `max`, and a sigma of 0 or more",
                 "{ median = \"8KB\", sigma = 1.2, max = \"512KB\" }",
+            );
+        }
+        PayloadSpec::OneOf(sizes)
+            if sizes.is_empty() || sizes.iter().any(|one| !(one.weight.is_finite() && one.weight > 0.0)) =>
+        {
+            problem(
+                "payload",
+                "a list of sizes has at least one, and weights above 0",
+                "[{ size = \"1KB\", weight = 9 }, { size = \"50KB\", weight = 1 }]",
             );
         }
         _ => {}

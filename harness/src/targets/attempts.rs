@@ -19,9 +19,12 @@ pub(super) struct Attempts {
 
 impl Attempts {
     /// Returns when the next attempt is due.
-    pub async fn due(&self) {
-        if let Some(at) = self.again_at {
-            tokio::time::sleep_until(at).await;
+    pub fn due(&self) -> impl Future<Output = ()> + use<> {
+        let again_at = self.again_at;
+        async move {
+            if let Some(at) = again_at {
+                tokio::time::sleep_until(at).await;
+            }
         }
     }
 

@@ -72,6 +72,9 @@ pub trait Driver: Send + Sync {
     /// See [`Target::attempts`].
     fn attempts(&self) -> Option<u64>;
 
+    /// See [`Target::remarks`].
+    fn remarks(&self) -> Vec<String>;
+
     /// See [`Target::deploy`].
     fn deploy(&self, policy: Policy) -> Option<u64>;
 
@@ -119,6 +122,10 @@ impl<T: Target> Driver for T {
 
     fn attempts(&self) -> Option<u64> {
         Target::attempts(self)
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        Target::remarks(self)
     }
 
     fn deploy(&self, policy: Policy) -> Option<u64> {

@@ -9,6 +9,7 @@ use super::driver::Driver;
 use super::settings::StoreSpec;
 use super::site::Site;
 use super::walked::{Walk, Witness};
+use super::wiring::RedisTargetSpec;
 use crate::history::OpKind;
 use crate::lab::{AppCommand, RedisUrl};
 use crate::target::{Ability, BuildError};
@@ -100,6 +101,11 @@ pub trait Kind: Sync {
     /// What `description` must say before the application has this one of the [`abilities`](Kind::abilities); `None` if it says
     /// enough.
     fn undescribed(&self, _ability: Ability, _description: &Description) -> Option<&'static str> {
+        None
+    }
+
+    /// What is wrong with `[target.redis]`; `None` if it takes none.
+    fn wired(&self, _spec: &RedisTargetSpec) -> Option<Vec<Flaw>> {
         None
     }
 

@@ -14,6 +14,7 @@ mod settings;
 mod site;
 pub mod store;
 mod walked;
+mod wiring;
 
 /// The sockets of a store: a few, however many users it has.
 const FEW_SOCKETS: u64 = 16;
@@ -30,3 +31,4 @@ pub use registry::TargetKind;
 pub use settings::{BreakerSpec, DeploySpec, EncryptionSpec, FinalReads, StoreSpec, UpdateMode};
 pub use site::Site;
 pub use walked::{Act, Exchange, Seen, Walk, Witness};
+pub use wiring::{Carries, CommandSpec, Protocol, RedisTargetSpec, UnixSocket, Words};

@@ -1,7 +1,7 @@
 //! Where a target is built, and from what.
 
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,9 +9,11 @@ use firedrill_storage::EventSink;
 
 use super::description::Description;
 use super::settings::StoreSpec;
+use super::wiring::RedisTargetSpec;
 use crate::clock::StoreClock;
 use crate::history::{Notes, SessionNo};
 use crate::lab::{Access, AppProcess};
+use crate::load::Recording;
 use crate::names::{StoreNames, StorePassword};
 
 /// What a drill hands to the target it builds: access to Redis, the prefix of its keys, and the scenario's settings.
@@ -29,6 +31,12 @@ pub struct Site {
     pub(crate) store: StoreSpec,
     /// The scenario's `[app]` and `[op]`.
     pub(crate) description: Option<Description>,
+    /// The scenario's `[target.redis]`.
+    pub(crate) redis: RedisTargetSpec,
+    /// The Unix socket of the drill's own Redis, if it has one.
+    pub(crate) unix_socket: Option<PathBuf>,
+    /// What the scenario's loads send again.
+    pub(crate) recordings: Vec<Arc<Recording>>,
     /// Whether the scenario changes the store's policy under load.
     pub(crate) deploys: bool,
     /// The store's clock.

@@ -156,7 +156,7 @@ fn open(rate: f64, length: Duration) -> LoadBlock {
 }
 
 fn closed(users: u32, think: Think, rate_cap: Option<f64>) -> LoadBlock {
-    let pacing = Pacing::Closed { users, think, length: Duration::from_millis(500), rate_cap };
+    let pacing = Pacing::Closed { users, think, length: Duration::from_millis(500), ramp: Duration::ZERO, rate_cap };
     LoadBlock::new("closed", pacing, SessionRange { first: 0, count: 20 })
 }
 

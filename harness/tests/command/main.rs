@@ -16,6 +16,7 @@ mod load;
 mod own_app;
 mod pages;
 mod pipeline;
+mod pipelined;
 mod places;
 mod plans;
 mod requirements;

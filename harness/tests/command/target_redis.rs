@@ -10,6 +10,7 @@ use firedrill::history::{Cause, OpKind, OpRecord, Outcome, Presence, SessionNo, 
 use firedrill::lab::{ManagedConfig, ManagedRedis, ServerProcess};
 use firedrill::load::{ArrivalProcess, Engine, LoadBlock, LoadPlan, Mix, Pacing, SessionRange, Stage};
 use firedrill::target::{Client, Observation, Operation, Target};
+use firedrill::targets::RedisTargetSpec;
 use firedrill::targets::redis::{RedisClient, RedisTarget};
 
 async fn server() -> ManagedRedis {
@@ -17,7 +18,12 @@ async fn server() -> ManagedRedis {
 }
 
 fn client(url: &str) -> RedisClient {
-    RedisTarget::new(url, "drill:").unwrap().client()
+    target(url, "").client()
+}
+
+/// The target with these keys of `[target.redis]`.
+fn target(url: &str, keys: &str) -> RedisTarget {
+    RedisTarget::new(url, "drill:", &toml::from_str::<RedisTargetSpec>(keys).unwrap()).unwrap()
 }
 
 async fn call(client: &mut RedisClient, index: u64, kind: OpKind, session: SessionNo) -> (Outcome, Observation) {
@@ -158,6 +164,104 @@ async fn a_refusal_is_certainly_without_effect_and_a_demoted_server_is_left() {
     assert_eq!(call(&mut client, 2, OpKind::Put, 1).await.0, Outcome::Ok);
 }
 
+/// Every way to speak to a Redis carries out the same operations.
+#[tokio::test]
+async fn pipelines_resp3_and_a_unix_socket_carry_out_the_same_operations() {
+    let redis = ManagedRedis::start(&ManagedConfig { unix_socket: true, ..ManagedConfig::default() }).await.unwrap();
+    let socket = redis.folder().join("redis.sock");
+    let spoken = [
+        "pipeline = 4".to_owned(),
+        "protocol = 3".to_owned(),
+        format!("unix-socket = \"{}\"", socket.display()),
+        format!("pipeline = 4\nprotocol = 3\nunix-socket = \"{}\"\nreconnect-after = 2", socket.display()),
+    ];
+    let all = async {
+        for (number, keys) in spoken.iter().enumerate() {
+            let target = target(redis.url().expose(), keys);
+            let mut lanes: Vec<RedisClient> = (0..6).map(|_| target.client()).collect();
+            let session = number as SessionNo;
+            for (lane, kind, index) in [(0, OpKind::Create, 1), (1, OpKind::Put, 2), (4, OpKind::Put, 3)] {
+                assert_eq!(call(&mut lanes[lane], index, kind, session).await.0, Outcome::Ok, "{keys}");
+            }
+            let (outcome, seen) = call(&mut lanes[5], 9, OpKind::Read, session).await;
+            assert_eq!((outcome, seen.owner, seen.tokens), (Outcome::Ok, Some(session), vec![4]), "{keys}");
+            assert_eq!(call(&mut lanes[0], 10, OpKind::Destroy, session).await.1.presence, Presence::Present);
+            assert_eq!(call(&mut lanes[1], 11, OpKind::Read, session).await.1.presence, Presence::Absent);
+        }
+    };
+    tokio::task::LocalSet::new().run_until(all).await;
+}
+
+#[tokio::test]
+async fn a_connection_is_replaced_after_as_many_operations_as_the_scenario_says() {
+    let redis = server().await;
+    let accepted = async || -> u64 {
+        let stats: String = redis.admin().query(redis::cmd("INFO").arg("stats")).await.unwrap();
+        let line = stats.lines().find_map(|line| line.strip_prefix("total_connections_received:")).unwrap();
+        line.trim().parse().unwrap()
+    };
+    let all = async {
+        for keys in ["reconnect-after = 10", "reconnect-after = 10\npipeline = 2"] {
+            let (target, before) = (target(redis.url().expose(), keys), accepted().await);
+            let mut client = target.client();
+            for index in 0..100 {
+                assert_eq!(call(&mut client, index, OpKind::Put, 1).await.0, Outcome::Ok);
+            }
+            assert_eq!(accepted().await - before, 10, "{keys}");
+        }
+    };
+    tokio::task::LocalSet::new().run_until(all).await;
+}
+
+#[tokio::test]
+async fn commands_of_ones_own_are_read_for_whose_data_and_which_writes_they_show() {
+    let redis = server().await;
+    let lists = r#"
+        command = [
+            { send = "RPUSH {{key}} {{value}}", as = "create" },
+            { send = "RPUSHX {{key}} {{value}}", as = "append" },
+            { send = "LRANGE {{key}} 0 -1", as = "read" },
+            { send = "LINDEX {{key}} 0" },
+        ]"#;
+    let mut client = target(redis.url().expose(), lists).client();
+    let (outcome, seen) = call(&mut client, 1, OpKind::Append, 7).await;
+    assert_eq!((outcome, seen.presence), (Outcome::Ok, Presence::Absent));
+    for (index, kind) in [(2, OpKind::Create), (3, OpKind::Append), (4, OpKind::Append)] {
+        assert_eq!(call(&mut client, index, kind, 7).await.0, Outcome::Ok);
+    }
+    let (outcome, seen) = call(&mut client, 5, OpKind::Read, 7).await;
+    assert_eq!((outcome, seen.owner, seen.tokens), (Outcome::Ok, Some(7), vec![3, 4, 5]));
+    assert_eq!(call(&mut client, 6, OpKind::Command, 7).await.1.owner, Some(7));
+    // Somebody else's item among them is seen.
+    let other: Vec<u8> = redis.admin().query(redis::cmd("LINDEX").arg("drill:0000000007").arg(0)).await.unwrap();
+    let foreign = String::from_utf8(other).unwrap().replacen("0000000007", "0000000008", 1);
+    redis
+        .admin()
+        .query::<()>(
+            redis::cmd("LINSERT")
+                .arg("drill:0000000007")
+                .arg("BEFORE")
+                .arg(foreign.replace("0000000008", "0000000007"))
+                .arg(&foreign),
+        )
+        .await
+        .unwrap();
+    assert_eq!(call(&mut client, 7, OpKind::Read, 7).await.1.owner, Some(8));
+
+    let numbers = r#"
+        command = [
+            { send = "SET {{key}}:n {{token}} EX 60 NX", as = "create" },
+            { send = "GET {{key}}:n", as = "read" },
+        ]"#;
+    let mut client = target(redis.url().expose(), numbers).client();
+    assert_eq!(call(&mut client, 20, OpKind::Create, 1).await.0, Outcome::Ok);
+    let (outcome, seen) = call(&mut client, 21, OpKind::Create, 1).await;
+    assert_eq!((outcome, seen.cause), (Outcome::Failed, Cause::AlreadyExists));
+    assert_eq!(call(&mut client, 22, OpKind::Read, 1).await.1.tokens, [21]);
+    let ttl: i64 = redis.admin().query(redis::cmd("TTL").arg("drill:0000000001:n")).await.unwrap();
+    assert!((1..=60).contains(&ttl), "{ttl}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_server_shows_in_the_response_time_of_every_operation_planned_meanwhile() {
     let redis = server().await;
@@ -169,7 +273,7 @@ async fn a_frozen_server_shows_in_the_response_time_of_every_operation_planned_m
     block.max_in_flight = 16;
     let plan = Arc::new(LoadPlan::new(5, vec![block], 0).unwrap());
     let (sink, batches) = channel();
-    let target = Arc::new(RedisTarget::new(redis.url().expose(), "drill:").unwrap());
+    let target = Arc::new(target(redis.url().expose(), ""));
     let engine = Engine { workers: 2, ..Engine::new(target, clock, sink) };
     let load = tokio::task::spawn_blocking(move || {
         let preload = engine.run_list(Step::Preload, plan.preload(), 8, Duration::from_secs(10)).unwrap();

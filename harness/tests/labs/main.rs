@@ -12,6 +12,7 @@ mod heal;
 mod kills;
 mod managed;
 mod own_redis;
+mod raw;
 mod shared;
 #[path = "../support/mod.rs"]
 mod support;

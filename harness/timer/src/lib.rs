@@ -42,6 +42,8 @@ struct Sleepers {
     /// Sorted by instant, then by the order in which they fell asleep.
     asleep: BTreeMap<(Instant, u64), Waker>,
     serial: u64,
+    /// Whether those who were due have just been woken: the descriptor is then set soon, for whoever is first.
+    ringing: bool,
 }
 
 impl Timer {
@@ -59,7 +61,11 @@ impl Timer {
             // The descriptor is never read: setting it again resets its count, and epoll reports the next expiry.
             while let Ok(mut guard) = ready.readable().await {
                 guard.clear_ready();
-                ready.get_ref().0.ring();
+                let alarm = &ready.get_ref().0;
+                alarm.ring();
+                // Most of those who are woken go to sleep again at once. The descriptor is set once for all of them.
+                tokio::task::yield_now().await;
+                alarm.rung();
             }
         });
         Ok(Self(Arc::new(Running { alarm, driver: driver.abort_handle() })))
@@ -85,14 +91,15 @@ impl Alarm {
         sleepers.serial += 1;
         let first = sleepers.asleep.first_key_value().is_none_or(|(&(first, _), _)| deadline < first);
         sleepers.asleep.insert((deadline, serial), waker);
-        if first {
+        if first && !sleepers.ringing {
             self.set(deadline);
         }
         serial
     }
 
-    /// Wakes all sleepers that are due, and sets the descriptor for the next one.
+    /// Wakes all sleepers that are due.
     fn ring(&self) {
+        self.sleepers.lock().ringing = true;
         let now = Instant::now();
         while let Some(waker) = self.next_due(now) {
             waker.wake();
@@ -101,13 +108,17 @@ impl Alarm {
 
     fn next_due(&self, now: Instant) -> Option<Waker> {
         let mut sleepers = self.sleepers.lock();
-        let first = sleepers.asleep.first_entry()?;
-        let (deadline, _) = *first.key();
-        if deadline <= now {
-            return Some(first.remove());
+        let first = sleepers.asleep.first_entry().filter(|first| first.key().0 <= now)?;
+        Some(first.remove())
+    }
+
+    /// Sets the descriptor for the sleeper that is due next.
+    fn rung(&self) {
+        let mut sleepers = self.sleepers.lock();
+        sleepers.ringing = false;
+        if let Some((&(deadline, _), _)) = sleepers.asleep.first_key_value() {
+            self.set(deadline);
         }
-        self.set(deadline);
-        None
     }
 
     fn set(&self, deadline: Instant) {

@@ -54,6 +54,7 @@ mod tls;
 mod words;
 
 pub use build_error::{BuildError, InvalidUrl};
+pub use cluster::slot::of as slot_of;
 pub use commands::COMMANDS;
 pub use config::RedisBuilder;
 pub use deployment::{Credentials, Deployment, DeploymentError};

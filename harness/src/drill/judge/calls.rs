@@ -46,7 +46,8 @@ impl Calls {
             | OpKind::List
             | OpKind::Count
             | OpKind::Revisit
-            | OpKind::Health => false,
+            | OpKind::Health
+            | OpKind::Command => false,
         };
         one_call && !self.absent.iter().any(|(from, to)| op.started < *to && op.ended > *from)
     }

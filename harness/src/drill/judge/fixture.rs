@@ -127,6 +127,7 @@ impl Drill {
                 sampled: Sampled { resources: Vec::new(), counted: None, refusal: None, lacks: None },
                 doubts: Vec::new(),
                 interrupted: false,
+                remarks: Vec::new(),
                 active: None,
                 held: None,
                 claims: Vec::new(),

@@ -47,6 +47,7 @@ pub(super) fn generator(
     let lanes = lanes_ran_out(plan, observed, load, course).filter(|_| !blocked);
     let mut notes: Vec<String> = signs.iter().map(says).collect();
     notes.extend(lanes.clone());
+    notes.extend(observed.remarks.iter().cloned());
     Generator {
         target_rate: expected.map(|operations| operations / seconds),
         delivered_rate: in_time as f64 / seconds,

@@ -27,6 +27,8 @@ pub struct Observed {
     pub doubts: Vec<String>,
     /// Whether a signal ended the drill.
     pub interrupted: bool,
+    /// What the target says of how the load reached it.
+    pub remarks: Vec<String>,
     /// Sessions in Redis at the end of the load, if they could be counted.
     pub active: Option<u64>,
     /// Sessions in the store's memory at that time, if the store can tell.

@@ -40,6 +40,8 @@ pub struct ManagedConfig {
     pub role: ServerRole,
     /// Additional configuration lines.
     pub directives: String,
+    /// Whether it has a Unix socket in its folder as well.
+    pub unix_socket: bool,
     /// The user as which the store logs in; `None`: without a login.
     pub user: Option<StoreUser>,
     /// Puts a proxy in front of it if others learn its address from the server itself: [`ServerRole::Data`] and
@@ -82,11 +84,15 @@ impl Default for ManagedConfig {
             temp: default_parent(),
             role: ServerRole::default(),
             directives: String::new(),
+            unix_socket: false,
             user: None,
             proxies: None,
         }
     }
 }
+
+/// The name of its Unix socket, in its folder.
+const UNIX_SOCKET: &str = "redis.sock";
 
 /// Its name in errors.
 const NAME: &str = "redis-server";
@@ -102,6 +108,7 @@ pub struct ManagedRedis {
     announced: SocketAddr,
     url: RedisUrl,
     persistence: Persistence,
+    unix_socket: Option<PathBuf>,
 }
 
 /// What a start needs: the binary, its configuration, and the line that checks readiness.
@@ -135,6 +142,7 @@ impl ManagedRedis {
         let url = RedisUrl::plain(&Ipv4Addr::LOCALHOST.to_string(), port)?;
         let log = folder.path().join("redis.log");
         let admin = Admin::new(&url, Admin::DEADLINE)?;
+        let unix_socket = config.unix_socket.then(|| folder.path().join(UNIX_SOCKET));
         Ok(Self {
             child: ServerChild::new(NAME, Output { out: log.clone(), log }, config.start_deadline),
             files: Files { binary: binary.clone(), role: config.role, admin, folder },
@@ -143,6 +151,7 @@ impl ManagedRedis {
             announced: (Ipv4Addr::LOCALHOST, port).into(),
             url,
             persistence: config.persistence,
+            unix_socket,
         })
     }
 
@@ -312,6 +321,10 @@ impl Server for ManagedRedis {
         Some(self.announced)
     }
 
+    fn unix_socket(&self) -> Option<&Path> {
+        self.unix_socket.as_deref()
+    }
+
     fn process(&self) -> Option<&dyn ServerProcess> {
         Some(self)
     }
@@ -345,6 +358,9 @@ fn settings(binary: &RedisBinary, config: &ManagedConfig, ports: (u16, Option<u1
     );
     if let Some((directive, port)) = config.role.second_port().zip(second_port) {
         text.push_str(&format!("{directive} {port}\n"));
+    }
+    if config.unix_socket {
+        text.push_str(&format!("unixsocket \"{}\"\nunixsocketperm 700\n", folder.join(UNIX_SOCKET).display()));
     }
     if config.role != ServerRole::Sentinel {
         text.push_str(&data_settings(binary, config));

@@ -12,12 +12,17 @@ use crate::target::Target;
 /// The most time that users may make up with a burst after they fell behind their rate cap.
 const CATCH_UP: Nanos = 10_000_000;
 
+/// How long before its first operation a user connects: before the load begins, if it begins with the load.
+const AHEAD: Nanos = 250_000_000;
+
 /// When a block's users are active.
 #[derive(Clone)]
 pub(in crate::load) struct Hours {
     pub(in crate::load) from: Nanos,
     pub(in crate::load) to: Nanos,
     pub(in crate::load) cap: Option<Rc<RateCap>>,
+    /// When the last user begins, after the first.
+    pub(in crate::load) ramp: Nanos,
 }
 
 /// Limits one worker's users to one operation per spacing, on average.
@@ -39,17 +44,18 @@ impl RateCap {
     }
 }
 
-/// Plays the users of `streams` until the end of the block, then waits until every operation is settled.
+/// Plays the users of `streams`, each with its place among all in 0..1, until the end of the block, then waits until every operation is settled.
 pub(in crate::load) async fn run<T: Target>(
     worker: Rc<Worker<T>>,
     deadlines: Rc<Deadlines>,
     hours: Hours,
-    streams: impl Iterator<Item = UserStream>,
+    streams: impl Iterator<Item = (f64, UserStream)>,
 ) {
     let users: Vec<_> = streams
-        .map(|stream| {
+        .map(|(place, stream)| {
+            let begins = hours.from + (hours.ramp as f64 * place) as Nanos;
             let lane = Lane::new(Rc::clone(&worker), &deadlines);
-            tokio::task::spawn_local(user(Rc::clone(&worker), lane, hours.clone(), stream))
+            tokio::task::spawn_local(user(Rc::clone(&worker), lane, hours.clone(), begins, stream))
         })
         .collect();
     for user in users {
@@ -58,9 +64,18 @@ pub(in crate::load) async fn run<T: Target>(
     }
 }
 
-async fn user<T: Target>(worker: Rc<Worker<T>>, mut lane: Lane<T>, hours: Hours, mut stream: UserStream) {
-    let mut due = hours.from + stream.first_pause();
+async fn user<T: Target>(
+    worker: Rc<Worker<T>>,
+    mut lane: Lane<T>,
+    hours: Hours,
+    begins: Nanos,
+    mut stream: UserStream,
+) {
+    let mut due = begins + stream.first_pause();
     let mut waits = worker.waits();
+    // Users that begin one after the other also connect one after the other.
+    waits.until(begins - AHEAD).await;
+    lane.prepare().await;
     loop {
         if due >= hours.to {
             break;

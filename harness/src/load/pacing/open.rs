@@ -1,6 +1,10 @@
 //! The open loop: operations start when they are due, no matter what happened to earlier ones.
 //!
-//! Lanes are created on demand, up to a limit. Beyond it, operations queue, and their wait counts; once the queue is
+//! Above some thousand operations a second, those that fall into the same fraction of a millisecond are released together, at
+//! its end: waking the thread for each takes more time than sending it. Their planned instants stay, and latencies count from
+//! there.
+//!
+//! The lanes that the rate needs are there before the first operation; more are created on demand, up to a limit. Beyond it, operations queue, and their wait counts; once the queue is
 //! full, they are dropped and counted. A free lane takes from the queue before it goes idle, so nothing queues while a
 //! lane is idle.
 
@@ -22,25 +26,41 @@ use crate::target::Target;
 /// An operation released later than this after its planned instant counts against the generator.
 const LATE: Nanos = 10_000_000;
 
+/// The time whose operations are released together.
+pub(in crate::load) const TICK: Nanos = 250_000;
+
+/// At a lower rate of a worker, in operations a second, each is released at its own instant.
+pub(in crate::load) const TOGETHER_ABOVE: f64 = 4_000.0;
+
+/// How long before the first operation the lanes are made ready.
+const AHEAD: Nanos = 250_000_000;
+
 /// A worker's share of a block's limits.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::load) struct LaneLimits {
     pub(in crate::load) lanes: usize,
+    /// Lanes that are ready before the first operation.
+    pub(in crate::load) ahead: usize,
     pub(in crate::load) queue: usize,
     pub(in crate::load) deadline: Duration,
+    /// Operations are released at multiples of this; 0: each at its own instant.
+    pub(in crate::load) tick: Nanos,
 }
 
-/// Releases `stream` and waits until every released operation is settled: at most two deadlines after the last one.
+/// Releases `stream`, which begins at `begins`, and waits until every released operation is settled: at most two deadlines after the last one.
 pub(in crate::load) async fn run<T: Target>(
     worker: Rc<Worker<T>>,
     deadlines: Rc<Deadlines>,
     limits: LaneLimits,
+    begins: Nanos,
     stream: impl Iterator<Item = Planned>,
 ) {
     let pool = Rc::new(Pool::new(worker, deadlines, limits));
     let mut waits = pool.worker.waits();
+    waits.until(begins - AHEAD).await;
+    pool.open_ahead();
     for planned in stream {
-        let now = waits.until(planned.at).await;
+        let now = waits.until(release(planned.at, limits.tick)).await;
         if pool.worker.stopped() {
             break;
         }
@@ -49,6 +69,14 @@ pub(in crate::load) async fn run<T: Target>(
         tokio::task::consume_budget().await;
     }
     pool.finish().await;
+}
+
+/// When an operation that is due at `at` is released: never before.
+fn release(at: Nanos, tick: Nanos) -> Nanos {
+    match tick {
+        0 => at,
+        tick => (at + tick - 1).div_euclid(tick) * tick,
+    }
 }
 
 /// A lane without work.
@@ -85,6 +113,15 @@ impl<T: Target> Pool<T> {
         }
     }
 
+    /// Makes the first lanes ready, which then wait for work.
+    fn open_ahead(self: &Rc<Self>) {
+        for _ in 0..self.limits.ahead {
+            self.lanes.set(self.lanes.get() + 1);
+            self.busy.set(self.busy.get() + 1);
+            tokio::task::spawn_local(Rc::clone(self).lane(None));
+        }
+    }
+
     /// Starts `planned` on the lane that became idle most recently (its connection is the warmest) or on a new one;
     /// otherwise queues or drops it.
     fn offer(self: &Rc<Self>, planned: Planned) {
@@ -96,7 +133,7 @@ impl<T: Target> Pool<T> {
         } else if self.lanes.get() < self.limits.lanes {
             self.lanes.set(self.lanes.get() + 1);
             self.busy.set(self.busy.get() + 1);
-            tokio::task::spawn_local(Rc::clone(self).lane(planned));
+            tokio::task::spawn_local(Rc::clone(self).lane(Some(planned)));
         } else if self.queue.borrow().len() < self.limits.queue {
             self.full_since.set(self.full_since.get().or_else(|| Some(self.worker.clock.now())));
             self.queue.borrow_mut().push_back(planned);
@@ -105,9 +142,13 @@ impl<T: Target> Pool<T> {
         }
     }
 
-    async fn lane(self: Rc<Self>, first: Planned) {
+    async fn lane(self: Rc<Self>, first: Option<Planned>) {
         let mut lane = Lane::new(Rc::clone(&self.worker), &self.deadlines);
-        let work = Rc::new(Cell::new(Some(first)));
+        let work = Rc::new(Cell::new(first));
+        if first.is_none() {
+            lane.prepare().await;
+            self.rest(&lane, &work);
+        }
         loop {
             let planned = self.wait(&lane, &work).await;
             lane.carry_out(planned.at, planned.op).await;

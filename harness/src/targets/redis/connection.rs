@@ -1,17 +1,16 @@
-//! One connection of the `redis` target: one request out, one reply in.
+//! One connection that carries one request at a time.
 
+use std::future::poll_fn;
+use std::io;
 use std::ops::Range;
+use std::task::{Context, Poll, ready};
 
-use redis::RedisConnectionInfo;
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
-
-use super::reply::{Parsed, Reply, parse};
-use crate::history::Cause;
+use super::resp::{Parsed, Value, parse};
+use super::wire::Wire;
 
 /// Initial buffer size: large enough that a 1 KiB reply arrives in one read that does not fill the buffer. A partial
 /// read tells the runtime that the socket is empty, which saves the read that would find out.
-const FIRST_BUFFER: usize = 16 * 1024;
+pub(super) const FIRST_BUFFER: usize = 16 * 1024;
 
 /// Why there is no reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,92 +23,101 @@ pub(super) enum Failure {
     NotRedis,
 }
 
+/// A reply, in the buffer that it was read into.
+pub(super) struct Reply<'c> {
+    /// Its values, in order.
+    pub(super) values: &'c [Value],
+    bytes: &'c [u8],
+}
+
+impl<'c> Reply<'c> {
+    pub(super) fn new(values: &'c [Value], bytes: &'c [u8]) -> Self {
+        Self { values, bytes }
+    }
+
+    /// The text at `place`.
+    pub(super) fn text(&self, place: &Range<usize>) -> &'c [u8] {
+        self.bytes.get(place.clone()).unwrap_or_default()
+    }
+
+    /// The server's refusal, if it is one.
+    pub(super) fn error(&self) -> Option<&'c [u8]> {
+        match self.values {
+            [Value::Error(text)] => Some(self.text(text)),
+            _ => None,
+        }
+    }
+}
+
 pub(super) struct Connection {
-    stream: TcpStream,
+    wire: Wire,
     buffer: Vec<u8>,
-    demoted: bool,
+    values: Vec<Value>,
+    /// How many requests it has carried.
+    pub(super) carried: u64,
 }
 
 impl Connection {
-    /// Connects and logs in.
-    pub(super) async fn open(host: &str, port: u16, login: &RedisConnectionInfo) -> Result<Self, Cause> {
-        let stream = TcpStream::connect((host, port)).await.map_err(|_| Cause::Unreachable)?;
-        stream.set_nodelay(true).map_err(|_| Cause::Unreachable)?;
-        let mut connection = Self { stream, buffer: vec![0; FIRST_BUFFER], demoted: false };
-        if let Some(password) = login.password() {
-            let words = ["AUTH"].into_iter().chain(login.username()).chain([password]);
-            connection.prepare(&words.collect::<Vec<_>>()).await?;
-        }
-        if login.db() != 0 {
-            connection.prepare(&["SELECT", &login.db().to_string()]).await?;
-        }
-        Ok(connection)
+    pub(super) fn new(wire: Wire) -> Self {
+        Self { wire, buffer: vec![0; FIRST_BUFFER], values: Vec::new(), carried: 0 }
     }
 
-    async fn prepare(&mut self, words: &[&str]) -> Result<(), Cause> {
-        let mut request = format!("*{}\r\n", words.len());
-        for word in words {
-            request.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-        }
-        match self.call(request.as_bytes()).await {
-            Ok(Reply::Status) => Ok(()),
-            Ok(_) => Err(Cause::Refused),
-            Err(_) => Err(Cause::Unreachable),
-        }
-    }
-
-    /// Whether this connection leads to a server that has become a replica; a new connection may lead to its successor.
-    pub(super) fn must_close(&self) -> bool {
-        self.demoted
+    /// The stream, on which no reply is outstanding.
+    pub(super) fn into_wire(self) -> Wire {
+        self.wire
     }
 
     /// Sends one request and waits for its reply. After a failure, or if the future is dropped early, the connection
     /// must not be used again.
-    pub(super) async fn call(&mut self, request: &[u8]) -> Result<Reply, Failure> {
-        self.send(request).await?;
-        let reply = self.receive().await?;
-        if let Reply::Error(text) = &reply {
-            self.demoted = self.text(text.clone()).starts_with(b"READONLY");
-        }
-        Ok(reply)
-    }
-
-    /// The text at `place` in the last reply.
-    pub(super) fn text(&self, place: Range<usize>) -> &[u8] {
-        self.buffer.get(place).unwrap_or_default()
-    }
-
-    async fn send(&mut self, request: &[u8]) -> Result<(), Failure> {
+    pub(super) async fn call(&mut self, request: &[u8]) -> Result<Reply<'_>, Failure> {
+        self.carried += 1;
         let mut sent = 0;
-        while sent < request.len() {
-            match self.stream.try_write(&request[sent..]) {
-                Ok(bytes) => sent += bytes,
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    self.stream.writable().await.map_err(|_| Failure::Lost)?;
-                }
-                Err(_) if sent == 0 => return Err(Failure::Unsent),
-                Err(_) => return Err(Failure::Lost),
-            }
-        }
-        Ok(())
+        poll_fn(|context| send(&mut self.wire, context, request, &mut sent))
+            .await
+            .map_err(|_| if sent == 0 { Failure::Unsent } else { Failure::Lost })?;
+        self.receive().await
     }
 
-    /// Reads until the buffer holds one whole reply.
-    async fn receive(&mut self) -> Result<Reply, Failure> {
-        let mut length = 0;
+    /// Waits for a reply that is alone on the connection.
+    async fn receive(&mut self) -> Result<Reply<'_>, Failure> {
+        let (mut length, mut needed) = (0, 1);
         loop {
-            let received = self.stream.read(&mut self.buffer[length..]).await.map_err(|_| Failure::Lost)?;
-            if received == 0 {
-                return Err(Failure::Lost);
+            let wire = &mut self.wire;
+            let received = poll_fn(|context| wire.poll_bytes(context, &mut self.buffer[length..])).await;
+            match received {
+                Ok(0) | Err(_) => return Err(Failure::Lost),
+                Ok(received) => length += received,
             }
-            length += received;
-            match parse(&self.buffer[..length]) {
-                Parsed::Whole(reply) => return Ok(reply),
-                Parsed::Malformed => return Err(Failure::NotRedis),
-                // One byte more than the reply needs, so that the read that completes it does not fill the buffer.
-                Parsed::Part(whole) if whole >= self.buffer.len() => self.buffer.resize(whole + 1, 0),
-                Parsed::Part(_) => {}
+            if length < needed {
+                continue;
+            }
+            match parse(&self.buffer[..length], &mut self.values) {
+                Parsed::Whole(end) if end == length => break,
+                // Nothing else was asked for.
+                Parsed::Whole(_) | Parsed::Malformed => return Err(Failure::NotRedis),
+                Parsed::Part(whole) => needed = whole,
+            }
+            // One byte more than the reply needs, so that the read that completes it does not fill the buffer.
+            if needed >= self.buffer.len() {
+                self.buffer.resize(needed + 1, 0);
             }
         }
+        Ok(Reply::new(&self.values, &self.buffer[..length]))
     }
+}
+
+/// Sends the rest of `request`; `sent` counts what has gone.
+pub(super) fn send(
+    wire: &mut Wire,
+    context: &mut Context<'_>,
+    request: &[u8],
+    sent: &mut usize,
+) -> Poll<io::Result<()>> {
+    while *sent < request.len() {
+        match ready!(wire.poll_send(context, &request[*sent..]))? {
+            0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            bytes => *sent += bytes,
+        }
+    }
+    wire.poll_flush(context)
 }

@@ -1,30 +1,44 @@
-//! Plain GET and SET on a Redis with one connection per lane: for comparison with other load generators, and for
-//! capacity tests without a store in between.
+//! Plain commands on a Redis: for comparison with other load generators, and for capacity tests without a store in between.
 //!
 //! A session is one key. Its value starts with the session's number and the token of the write, so every read shows
 //! whose data it got and which write it sees. This is the generator's fast path: bare sockets, reused buffers, one
-//! write and one read per operation, and no timer.
+//! write and one read per operation or per batch of them, and no timer.
 
+mod client;
+mod cluster;
 mod connection;
-mod reply;
+mod dialler;
+mod pipeline;
+mod refused;
+mod resp;
+mod setup;
+mod template;
 mod value;
+mod vocabulary;
+mod wire;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use async_trait::async_trait;
 use firedrill_reports::run::Fact;
-use firedrill_storage::refusal_in_words;
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use firedrill_reports::text;
+use firedrill_storage::Deployment;
 
-use self::connection::{Connection, Failure};
-use self::reply::Reply;
-use super::attempts::Attempts;
+use self::cluster::Cluster;
+use self::dialler::{Dialler, Node};
+use self::setup::Setup;
+use self::vocabulary::Vocabulary;
 use super::driver::Driver;
-use super::kind::Kind;
+use super::kind::{Flaw, Kind};
 use super::site::Site;
-use crate::history::{Cause, OpKind, Outcome, Presence};
-use crate::target::{Ability, BuildError, Client, Observation, Operation, Target, fact};
+use super::wiring::{OPERATIONS, Protocol, RedisTargetSpec, UnixSocket};
+use crate::history::OpKind;
+use crate::lab::RedisUrl;
+use crate::load::Recording;
+use crate::target::{Ability, BuildError, Target, fact};
+
+pub use self::client::RedisClient;
 
 /// The target kind.
 pub(super) struct RedisKind;
@@ -36,11 +50,11 @@ impl Kind for RedisKind {
     }
 
     fn about(&self) -> &'static str {
-        "Plain GET and SET, one connection a lane: for comparison with other generators."
+        "Plain GET and SET, or commands of one's own: for comparison with other generators."
     }
 
     fn operations(&self) -> &'static [OpKind] {
-        RedisTarget::OPERATIONS
+        OPERATIONS
     }
 
     fn abilities(&self) -> &'static [Ability] {
@@ -55,184 +69,128 @@ impl Kind for RedisKind {
         true
     }
 
-    async fn build(&self, site: Site) -> Result<Arc<dyn Driver>, BuildError> {
-        Ok(Arc::new(RedisTarget::new(site.redis_url(), site.prefix())?))
+    fn wired(&self, spec: &RedisTargetSpec) -> Option<Vec<Flaw>> {
+        Some(refused::flaws(spec))
     }
-}
 
-/// The time limit for connecting, including the login.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
-
-/// Why this target cannot drive a URL. The URL itself is not shown because it may contain a password.
-#[derive(Debug, thiserror::Error)]
-pub enum RedisTargetError {
-    /// The URL is not a Redis URL.
-    #[error("not a Redis URL ({reason}); write redis://[user:password@]host[:port][/database]")]
-    BadUrl {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The URL asks for TLS or a Unix socket.
-    #[error("the `redis` target speaks plain TCP only; give it a redis:// URL with host and port")]
-    NotTcp,
+    async fn build(&self, site: Site) -> Result<Arc<dyn Driver>, BuildError> {
+        Ok(Arc::new(RedisTarget::build(&site).await?))
+    }
 }
 
 /// A Redis driven directly.
 #[derive(Clone)]
 pub struct RedisTarget {
-    settings: Arc<Settings>,
+    setup: Arc<Setup>,
+    described: String,
+    /// What became of each recording.
+    recordings: Vec<String>,
 }
 
-struct Settings {
-    host: String,
-    port: u16,
-    info: ConnectionInfo,
-    prefix: String,
-}
+/// Distinguishes the targets of a process.
+static TARGETS: AtomicU64 = AtomicU64::new(0);
 
 impl RedisTarget {
-    /// The Redis at `url`; keys start with `prefix`. Nothing is sent yet.
+    /// The Redis at `url`, spoken to as `spec` says; keys start with `prefix`. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`RedisTargetError`].
-    pub fn new(url: &str, prefix: &str) -> Result<Self, RedisTargetError> {
-        let bad_url = |error: redis::RedisError| RedisTargetError::BadUrl { reason: error.to_string() };
-        let info = url.into_connection_info().map_err(bad_url)?;
-        let ConnectionAddr::Tcp(host, port) = info.addr() else { return Err(RedisTargetError::NotTcp) };
-        let (host, port) = (host.clone(), *port);
-        Ok(Self { settings: Arc::new(Settings { host, port, info, prefix: prefix.to_owned() }) })
+    /// A URL or a TLS file that cannot be used. The URL is not shown because it may contain a password.
+    pub fn new(url: &str, prefix: &str, spec: &RedisTargetSpec) -> Result<Self, BuildError> {
+        let url: RedisUrl = url.parse()?;
+        let dialler = Dialler::to(url, spec.protocol)?.through(&spec.unix_socket, None)?;
+        Ok(Self::with(dialler, None, Vocabulary::new(&spec.command, &[], prefix, 0, 0), spec))
     }
+
+    async fn build(site: &Site) -> Result<Self, BuildError> {
+        let spec = &site.redis;
+        let recordings: Vec<&Recording> = site.recordings.iter().map(Arc::as_ref).collect();
+        let ttl = site.store.ttl.0.as_secs().max(1);
+        let vocabulary = Vocabulary::new(&spec.command, &recordings, &site.prefix, site.seed, ttl);
+        let dialler = Dialler::of(site)?;
+        let cluster = match &site.access.deployment {
+            Deployment::Cluster { nodes } => {
+                let others = nodes.iter().filter_map(|node| Node::parse(node, 6_379));
+                Some(Cluster::found_by(std::iter::once(dialler.first()).chain(others)))
+            }
+            _ => None,
+        };
+        if let UnixSocket::Path(path) = &spec.unix_socket {
+            dialler.leads_to_one_server().await.map_err(|reason| format!("{}: {reason}", path.display()))?;
+        }
+        let target = Self::with(dialler, cluster, vocabulary, spec);
+        Ok(Self { recordings: recordings.into_iter().map(sent_again).collect(), ..target })
+    }
+
+    fn with(dialler: Dialler, cluster: Option<Cluster>, vocabulary: Vocabulary, spec: &RedisTargetSpec) -> Self {
+        let setup = Setup {
+            number: TARGETS.fetch_add(1, Relaxed),
+            first: Arc::new(dialler.first()),
+            dialler,
+            cluster,
+            vocabulary,
+            pipeline: spec.pipeline.get(),
+            reconnect_after: spec.reconnect_after.map_or(u64::MAX, |operations| operations.get()),
+        };
+        Self { setup: Arc::new(setup), described: described(spec), recordings: Vec::new() }
+    }
+}
+
+/// How much of a recording is sent, and what is not.
+fn sent_again(recording: &Recording) -> String {
+    let operations = text::counted(recording.operations() as u64, "operation");
+    match recording.commands_left_out() {
+        Some(left_out) => format!("{operations}; left out: {left_out}"),
+        None => operations,
+    }
+}
+
+/// How it speaks, where that is not the usual way.
+fn described(spec: &RedisTargetSpec) -> String {
+    let mut how = Vec::new();
+    if !spec.command.is_empty() {
+        how.push(text::counted(spec.command.len() as u64, "command").replace("command", "own command"));
+    } else {
+        how.push("plain GET and SET".to_owned());
+    }
+    if spec.pipeline.get() > 1 {
+        how.push(format!("{} operations in flight per connection", spec.pipeline));
+    }
+    if spec.protocol == Protocol::Resp3 {
+        how.push("RESP3".to_owned());
+    }
+    if spec.unix_socket != UnixSocket::default() {
+        how.push("Unix socket".to_owned());
+    }
+    if let Some(operations) = spec.reconnect_after {
+        how.push(format!("a new connection after {operations} operations"));
+    }
+    format!("redis ({})", how.join(", "))
 }
 
 impl Target for RedisTarget {
     type Client = RedisClient;
 
-    /// A client refuses the other operations: with plain commands, an append to a missing session looks the same as a
-    /// create, a value has no room for a claimant, and nothing records which user owns a session.
-    const OPERATIONS: &'static [OpKind] = &[OpKind::Create, OpKind::Read, OpKind::Put, OpKind::Touch, OpKind::Destroy];
+    const OPERATIONS: &'static [OpKind] = OPERATIONS;
+
+    const ABILITIES: &'static [Ability] =
+        &[Ability::StoreNames, Ability::StorePassword, Ability::HostName, Ability::Tls, Ability::Topologies];
 
     fn client(&self) -> RedisClient {
-        RedisClient {
-            settings: Arc::clone(&self.settings),
-            connection: None,
-            request: Vec::new(),
-            attempts: Attempts::default(),
-        }
+        RedisClient::new(&self.setup)
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let repeated = self.setup.dialler.repeated();
+        let attempts = text::counted(repeated, "connection attempt");
+        let remark =
+            format!("{attempts} took a second: the server's accept queue was full, or the network lost packets");
+        if repeated > 0 { vec![remark] } else { Vec::new() }
     }
 
     fn describe(&self) -> Vec<Fact> {
-        vec![fact("target", "redis (plain GET and SET)")]
+        let recordings = self.recordings.iter().map(|recording| fact("recording", recording.clone()));
+        std::iter::once(fact("target", self.described.clone())).chain(recordings).collect()
     }
-}
-
-/// A lane to a Redis: one connection, opened on first use and reopened after a loss.
-pub struct RedisClient {
-    settings: Arc<Settings>,
-    connection: Option<Connection>,
-    request: Vec<u8>,
-    attempts: Attempts,
-}
-
-impl Client for RedisClient {
-    async fn execute(&mut self, op: &Operation, seen: &mut Observation) -> Outcome {
-        if !RedisTarget::OPERATIONS.contains(&op.kind) {
-            return refused(seen, Cause::Refused);
-        }
-        // Taken out while a reply is pending: if this future is dropped early, the connection goes with it, and its
-        // late reply cannot be mistaken for another operation's.
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => match self.connect().await {
-                Ok(connection) => connection,
-                Err(cause) => return refused(seen, cause),
-            },
-        };
-        self.encode(op);
-        match connection.call(&self.request).await {
-            Ok(reply) => {
-                let outcome = observe(op, reply, &connection, seen);
-                if !connection.must_close() {
-                    self.connection = Some(connection);
-                }
-                outcome
-            }
-            Err(Failure::Unsent) => refused(seen, Cause::ConnectionLost),
-            Err(Failure::Lost) => {
-                seen.cause = Cause::ConnectionLost;
-                Outcome::Unknown
-            }
-            Err(Failure::NotRedis) => {
-                seen.cause = Cause::Corrupt;
-                Outcome::Unknown
-            }
-        }
-    }
-}
-
-impl RedisClient {
-    async fn connect(&mut self) -> Result<Connection, Cause> {
-        self.attempts.due().await;
-        let settings = &self.settings;
-        let connecting = Connection::open(&settings.host, settings.port, settings.info.redis_settings());
-        let result = match tokio::time::timeout(CONNECT_DEADLINE, connecting).await {
-            Ok(result) => result,
-            Err(_) => Err(Cause::Unreachable),
-        };
-        match result {
-            Ok(_) => self.attempts = Attempts::default(),
-            Err(_) => self.attempts.failed(),
-        }
-        result
-    }
-
-    fn encode(&mut self, op: &Operation) {
-        let request = &mut self.request;
-        request.clear();
-        let verb: &[u8] = match op.kind {
-            OpKind::Read => b"*2\r\n$3\r\nGET\r\n",
-            OpKind::Touch => b"*2\r\n$5\r\nTOUCH\r\n",
-            OpKind::Destroy => b"*2\r\n$3\r\nDEL\r\n",
-            // Of the operations of this target, a create or a put.
-            _ => b"*3\r\n$3\r\nSET\r\n",
-        };
-        request.extend_from_slice(verb);
-        value::write_key(request, &self.settings.prefix, op.session);
-        if matches!(op.kind, OpKind::Create | OpKind::Put) {
-            value::write_value(request, op.session, op.token(), op.payload_bytes as usize);
-        }
-    }
-}
-
-/// Notes `cause` for an operation that certainly had no effect.
-fn refused(seen: &mut Observation, cause: Cause) -> Outcome {
-    seen.cause = cause;
-    Outcome::Failed
-}
-
-fn observe(op: &Operation, reply: Reply, connection: &Connection, seen: &mut Observation) -> Outcome {
-    match (op.kind, reply) {
-        (_, Reply::Error(line)) => {
-            seen.refusal = Some(refusal_in_words(&String::from_utf8_lossy(connection.text(line))));
-            return refused(seen, Cause::Refused);
-        }
-        (OpKind::Create | OpKind::Put, Reply::Status) => {}
-        (OpKind::Read, Reply::Nil) => seen.presence = Presence::Absent,
-        (OpKind::Read, Reply::Bulk(value)) => {
-            seen.presence = Presence::Present;
-            let head = value::read_head(connection.text(value));
-            let Some((owner, token)) = head else { return refused(seen, Cause::Corrupt) };
-            seen.owner = Some(owner);
-            seen.tokens.push(token);
-        }
-        (OpKind::Touch | OpKind::Destroy, Reply::Integer(keys)) => {
-            seen.presence = if keys > 0 { Presence::Present } else { Presence::Absent };
-        }
-        _ => {
-            seen.cause = Cause::Corrupt;
-            return Outcome::Unknown;
-        }
-    }
-    Outcome::Ok
 }
 
 #[cfg(test)]
@@ -241,8 +199,8 @@ mod tests {
 
     #[test]
     fn a_url_without_host_and_port_is_refused_without_showing_its_password() {
-        for url in ["rediss://:s3cret@localhost", "unix:///tmp/s3cret.sock", "http://:s3cret@localhost", "s3cret"] {
-            let error = RedisTarget::new(url, "p:").err().unwrap();
+        for url in ["unix:///tmp/s3cret.sock", "http://:s3cret@localhost", "s3cret"] {
+            let error = RedisTarget::new(url, "p:", &RedisTargetSpec::default()).err().unwrap();
             assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
         }
     }

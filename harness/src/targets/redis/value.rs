@@ -29,9 +29,14 @@ const fn filler() -> [u8; 4096] {
 /// Appends the key of a session as a bulk string.
 pub(super) fn write_key(request: &mut Vec<u8>, prefix: &str, session: SessionNo) {
     write_length(request, prefix.len() + OWNER_DIGITS);
-    request.extend_from_slice(prefix.as_bytes());
-    request.extend_from_slice(&digits::<OWNER_DIGITS>(u64::from(session)));
+    write_name(request, prefix, session);
     request.extend_from_slice(b"\r\n");
+}
+
+/// Appends the key of a session.
+pub(super) fn write_name(text: &mut Vec<u8>, prefix: &str, session: SessionNo) {
+    text.extend_from_slice(prefix.as_bytes());
+    text.extend_from_slice(&digits::<OWNER_DIGITS>(u64::from(session)));
 }
 
 /// Appends a value of `size` bytes (at least the header's) as a bulk string.
@@ -59,7 +64,13 @@ pub(super) fn read_head(value: &[u8]) -> Option<(SessionNo, Token)> {
     Some((SessionNo::try_from(owner).ok()?, token))
 }
 
-fn write_length(request: &mut Vec<u8>, length: usize) {
+/// The token that a value is which is nothing else; `None` if it is not a number.
+pub(super) fn read_token(value: &[u8]) -> Option<Token> {
+    (!value.is_empty()).then(|| number(value))?
+}
+
+/// Appends the length of a bulk string.
+pub(super) fn write_length(request: &mut Vec<u8>, length: usize) {
     let digits = digits::<TOKEN_DIGITS>(length as u64);
     let first = digits.iter().position(|&digit| digit != b'0').unwrap_or(TOKEN_DIGITS - 1);
     request.push(b'$');

@@ -85,8 +85,8 @@ impl Client for StoreClient {
             OpKind::Renew => self.renew(&taken, op, seen).await,
             OpKind::Revisit => self.revisit(&taken, op, seen).await,
             OpKind::LogoutEverywhere => self.log_out(op).await,
-            // No scenario may ask for it: a session of the store is no counter.
-            OpKind::Increment => return seen.failed(Cause::Refused),
+            // No scenario may ask for them: a session of the store is no counter, and its commands are its own.
+            OpKind::Increment | OpKind::Command => return seen.failed(Cause::Refused),
         };
         let used_the_id = !op.kind.is_survey() && op.kind != OpKind::LogoutEverywhere;
         if used_the_id && denies(&done) && self.renewals.changed(op.session, &taken) {

@@ -3,8 +3,8 @@
 
 pub(crate) const SLOTS: usize = 16_384;
 
-/// The slot of a key.
-pub(crate) fn of(key: &[u8]) -> u16 {
+/// The slot of a key in a Redis Cluster.
+pub fn of(key: &[u8]) -> u16 {
     crc16(tag(key).unwrap_or(key)) % SLOTS as u16
 }
 
