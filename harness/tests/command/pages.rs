@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use firedrill::scenario::{Source, parse};
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -145,4 +147,32 @@ fn anchor(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     let kept = text.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
     kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+}
+
+/// A block of TOML that is a whole scenario is one that runs, and a part of `[target.redis]` one that can be in it.
+#[test]
+fn every_scenario_in_the_documentation_is_valid() {
+    let mut found = 0;
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|end| end != "md") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for block in text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
+            let whole = block.contains("\nabout") && block.contains("[[load]]") && !block.contains("[app]");
+            let text = match block.starts_with("[target.redis]") {
+                true => format!(
+                    "name = \"x\"\nabout = \"x\"\n[[load]]\nrate = \"1/s\"\nfor = \"1s\"\n[target]\nkind = \"redis\"\n{block}"
+                ),
+                false => block.to_owned(),
+            };
+            if whole || text != block {
+                let source = Source { name: path.display().to_string(), text };
+                parse(&source, &[]).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 3, "{found}");
 }

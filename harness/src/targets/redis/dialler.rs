@@ -312,3 +312,50 @@ pub(super) async fn layout_by(dialler: &Dialler, nodes: &[Arc<Node>]) -> Option<
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpSocket;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    #[test]
+    fn a_node_is_read_with_or_without_a_port_and_brackets() {
+        let node = |host: &str, port| Some(Node { host: host.to_owned(), port });
+        assert_eq!(Node::parse("redis-1", 6_379), node("redis-1", 6_379));
+        assert_eq!(Node::parse("[::1]:7000", 6_379), node("::1", 7_000));
+        assert_eq!(Node::parse("redis-1:x", 6_379), None);
+        assert_eq!(Node::parse(":7000", 6_379), None);
+    }
+
+    /// A queue with room for two, which nobody empties: the kernel drops the other attempts and repeats them after a second.
+    #[tokio::test]
+    async fn an_attempt_that_finds_the_accept_queue_full_succeeds_later_and_is_counted() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let dialler = Arc::new(Dialler::to(url.parse().unwrap(), Protocol::Resp2).unwrap());
+        let mut attempts = JoinSet::new();
+        for _ in 0..4 {
+            let dialler = dialler.clone();
+            attempts.spawn(async move { dialler.open(&dialler.first()).await.map(|_| ()) });
+        }
+        for _ in 0..2 {
+            attempts.join_next().await.unwrap().unwrap().unwrap();
+        }
+        assert_eq!(dialler.repeated(), 0);
+        let accepting = tokio::spawn(async move {
+            let mut accepted = Vec::new();
+            while let Ok(one) = listener.accept().await {
+                accepted.push(one);
+            }
+        });
+        for outcome in attempts.join_all().await {
+            outcome.unwrap();
+        }
+        assert_eq!(dialler.repeated(), 2);
+        accepting.abort();
+    }
+}

@@ -26,17 +26,19 @@ use firedrill_reports::text;
 use firedrill_storage::Deployment;
 
 use self::cluster::Cluster;
+use self::connection::Reply;
 use self::dialler::{Dialler, Node};
+use self::resp::{Parsed, parse};
 use self::setup::Setup;
 use self::vocabulary::Vocabulary;
 use super::driver::Driver;
 use super::kind::{Flaw, Kind};
 use super::site::Site;
 use super::wiring::{OPERATIONS, Protocol, RedisTargetSpec, UnixSocket};
-use crate::history::OpKind;
+use crate::history::{OpKind, Outcome};
 use crate::lab::RedisUrl;
 use crate::load::Recording;
-use crate::target::{Ability, BuildError, Target, fact};
+use crate::target::{Ability, BuildError, Observation, Operation, Target, fact};
 
 pub use self::client::RedisClient;
 
@@ -99,6 +101,20 @@ impl RedisTarget {
         let url: RedisUrl = url.parse()?;
         let dialler = Dialler::to(url, spec.protocol)?.through(&spec.unix_socket, None)?;
         Ok(Self::with(dialler, None, Vocabulary::new(&spec.command, &[], prefix, 0, 0), spec))
+    }
+
+    /// Appends the request that carries out `op` to `request`, as RESP; nothing if it has no command for it.
+    pub fn encode(&self, op: &Operation, request: &mut Vec<u8>) {
+        self.setup.vocabulary.encode(op, request);
+    }
+
+    /// Reads the reply to `op` at the start of `bytes`: its length and what it says, noted in `seen`. `None` if there is no whole
+    /// reply.
+    pub fn read(&self, op: &Operation, bytes: &[u8], seen: &mut Observation) -> Option<(usize, Outcome)> {
+        let mut values = Vec::new();
+        let Parsed::Whole(end) = parse(bytes, &mut values) else { return None };
+        let reply = Reply::new(&values, &bytes[..end]);
+        Some((end, self.setup.vocabulary.observe(op, &reply, seen)))
     }
 
     async fn build(site: &Site) -> Result<Self, BuildError> {
