@@ -1,6 +1,7 @@
 #!/bin/sh
 # Firedrill's `redis` target and redis-benchmark in turn against one private redis-server.
-# Usage: benches/compare-redis.sh [--rounds N] [--seconds N] [--connections N] [--payload BYTES] [--keys N] [--threads N]
+# Usage: benches/compare-redis.sh [--rounds N] [--seconds N] [--connections N] [--pipeline N] [--payload BYTES] [--keys N]
+#        [--threads N] [--unix yes] [--resp3] [--memtier PROGRAM] [--rate N]
 set -eu
 cd "$(dirname "$0")/.."
 for command in redis-server redis-benchmark cargo; do
