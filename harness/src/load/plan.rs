@@ -6,7 +6,8 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::arrivals::{Arrivals, Stage};
 use super::block::{LoadBlock, Pacing};
 use super::routing::Instances;
-use super::script::{Numbers, OpenStream, Script, UserStream, payload_bytes};
+use super::script::{Numbers, Script, payload_bytes};
+use super::streams::{OpenStream, UserStream};
 use super::validate::{self, PlanError};
 use crate::clock::Nanos;
 use crate::history::{OpKind, Process, SessionNo};
@@ -239,7 +240,7 @@ mod tests {
     use super::super::arrivals::{ArrivalProcess, Stage};
     use super::super::block::{Mix, SessionRange, Think};
     use super::super::routing::Routing;
-    use super::super::script::Planned;
+    use super::super::streams::Planned;
     use super::*;
 
     fn open(name: &str, first: SessionNo, count: u32) -> LoadBlock {

@@ -8,6 +8,7 @@ mod application;
 mod bad_input;
 mod depth;
 mod error;
+mod load_model;
 mod model;
 mod needs;
 mod overrides;
@@ -31,6 +32,7 @@ pub use crate::targets::{
 };
 pub use crate::units;
 pub use error::{Invalid, Problem, ScenarioError};
+pub use load_model::*;
 pub use model::*;
 pub use overrides::Override;
 pub use parse::{parse, parse_with};

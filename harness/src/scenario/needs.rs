@@ -1,6 +1,7 @@
 //! What the metrics of gates and the situations need, and whether a scenario provides it.
 
-use super::model::{LoadSpec, Scenario};
+use super::load_model::LoadSpec;
+use super::model::Scenario;
 use crate::fault::{FaultSpec, Impostor, Kind as _};
 use crate::history::OpKind;
 use crate::metric::{Need, Scope};

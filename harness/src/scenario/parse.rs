@@ -157,7 +157,7 @@ fn overridden(source: &Source, overrides: &[Override]) -> Result<Source, Scenari
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::Mix;
+    use super::super::load_model::Mix;
     use super::super::refused::SOUND;
     use super::*;
 

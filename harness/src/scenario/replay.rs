@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::Problem;
-use super::model::{LoadSpec, Mix};
+use super::load_model::{LoadSpec, Mix};
 use crate::history::OpKind;
 use crate::load::Recording;
 use crate::units::{Rate, Span};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::error::Problem;
-use super::model::{KeySpec, LoadSpec, Scenario, ThinkSpec};
+use super::load_model::{KeySpec, LoadSpec, ThinkSpec};
+use super::model::Scenario;
 use super::timeline::end_of_load;
 use crate::units::{Rate, Span};
 

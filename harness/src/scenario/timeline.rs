@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::error::Problem;
-use super::model::{LoadSpec, Scenario};
+use super::load_model::LoadSpec;
+use super::model::Scenario;
 use crate::units::Span;
 
 /// All problems of a scenario whose loads and faults are valid one by one.

@@ -4,7 +4,8 @@
 use firedrill_storage::Policy;
 
 use super::error::Problem;
-use super::model::{Expectation, KeySpec, LabKind, LoadSpec, PayloadSpec, RedisSpec, Scenario};
+use super::load_model::{KeySpec, LoadSpec, PayloadSpec};
+use super::model::{Expectation, LabKind, RedisSpec, Scenario};
 use super::needs::{impossible, load_name, unknown_name, unmet};
 use super::{sense, target, timeline};
 use crate::check;

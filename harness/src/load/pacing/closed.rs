@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::super::lane::{Deadlines, Lane};
-use super::super::script::UserStream;
+use super::super::streams::UserStream;
 use super::super::worker::Worker;
 use crate::clock::Nanos;
 use crate::target::Target;

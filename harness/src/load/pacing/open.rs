@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::super::lane::{Deadlines, Lane, Slot};
-use super::super::script::Planned;
+use super::super::streams::Planned;
 use super::super::worker::Worker;
 use crate::clock::Nanos;
 use crate::target::Target;
