@@ -185,13 +185,14 @@ async fn a_fault_that_waits_for_a_state_begins_each_time_after_the_store_reports
                  on = { state = 'draining', after = '30ms' }";
     let running = start(&ground, &[table.parse().unwrap()], 60_000);
     running.reports.store(running.clock.instant(0), 0, Event::DrainStarted { waiting: 1 });
-    let mut reported = Vec::new();
+    let (mut reported, mut told_by) = (Vec::new(), 0);
     for times in 1..=2 {
         while running.clock.now() < 60 * MILLISECOND {
             load.wait_until_served(1).await;
         }
         reported.push(running.clock.now());
         running.reports.store(Instant::now(), 0, Event::DrainStarted { waiting: 1 });
+        told_by = running.clock.now();
         running.wait_until_off(times).await;
     }
     let reports = running.nemesis.finish().await;
@@ -204,7 +205,10 @@ async fn a_fault_that_waits_for_a_state_begins_each_time_after_the_store_reports
     }
     let last = &reports[2];
     assert!(!last.bit && last.began.is_none(), "{last:?}");
-    assert!(last.evidence.ends_with(", `draining` was never reported"), "{last:?}");
+    // Where the machine delayed the second report until the third occurrence was due, that one heard it too, and could not begin.
+    let never = last.evidence.ends_with(", `draining` was never reported");
+    let with_the_second = told_by >= last.planned_at && last.evidence.ends_with(", `draining` was reported once");
+    assert!(never || with_the_second, "{last:?}");
 }
 
 #[tokio::test]
