@@ -69,15 +69,15 @@ pub fn parse_with(
             scenario.target.kind = TargetKind::described();
         }
     }
-    include_config(&mut scenario.lab.redis, file.parent().unwrap_or(Path::new(""))).map_err(|message| {
-        let problem = Problem::at("lab.redis.config", message, "a path relative to the scenario's file");
+    let refused = |problem: Problem| {
         let error = source.error(problem.message.clone(), place(&source.text, &problem), Some(problem.help));
         ScenarioError::Invalid(Box::new(error))
+    };
+    let folder = file.parent().unwrap_or(Path::new(""));
+    include_config(&mut scenario.lab.redis, folder).map_err(|message| {
+        refused(Problem::at("lab.redis.config", message, "a path relative to the scenario's file"))
     })?;
-    include_recordings(&mut scenario.load, file.parent().unwrap_or(Path::new(""))).map_err(|problem| {
-        let error = source.error(problem.message.clone(), place(&source.text, &problem), Some(problem.help));
-        ScenarioError::Invalid(Box::new(error))
-    })?;
+    include_recordings(&mut scenario.load, folder).map_err(refused)?;
     adapt(&mut scenario);
     let shown = problems(&scenario).into_iter();
     let shown = shown.map(|problem| (problem.message.clone(), place(&source.text, &problem), Some(problem.help)));
