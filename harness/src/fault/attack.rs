@@ -203,7 +203,7 @@ impl Attack {
             }
             Err(error) => {
                 tracing::warn!(fault = report.index, kind = report.kind, %error, "the fault could not be injected");
-                report.remark("never held");
+                report.remark(&format!("never held: {error}"));
                 report.fail(error);
             }
         }
@@ -253,7 +253,9 @@ impl Attack {
             Ok(()) => {}
             Err(error) => {
                 tracing::error!(fault = report.index, kind = report.kind, %error, "the fault could not be undone");
-                report.fail(format!("it could not be undone: {error}"));
+                let remains = format!("it could not be undone: {error}");
+                report.remark(&remains);
+                report.fail(remains);
             }
         }
     }
@@ -429,7 +431,8 @@ mod tests {
         let fault = Arc::new(Stubborn { refuses: true, ..Stubborn::default() });
         let (report, notes) = run(fault.clone()).await;
         assert_eq!(report.error.as_deref(), Some("redis-server is not running: it cannot be stopped"));
-        assert_eq!((report.bit, report.evidence.as_str()), (false, "never held"));
+        let evidence = "never held: redis-server is not running: it cannot be stopped";
+        assert_eq!((report.bit, report.evidence.as_str()), (false, evidence));
         assert!(report.began.is_some() && report.onset.is_none());
         assert_eq!(fault.heals.load(Relaxed), 1);
         assert_eq!(notes, [""; 0]);

@@ -76,6 +76,20 @@ impl Admin {
         Ok(RedisInfo::parse(&text))
     }
 
+    /// The same, with the buffers of connections as they are now: INFO alone has them as they were up to a second ago. Servers that
+    /// do not tell what each client takes (before 7.0) keep what INFO says.
+    ///
+    /// # Errors
+    /// Same as [`Admin::query`].
+    pub async fn info_with_buffers(&self) -> Result<RedisInfo, LabError> {
+        let mut both = redis::pipe();
+        both.cmd("INFO").arg("ALL").cmd("CLIENT").arg("LIST");
+        let (text, clients): (String, String) = self.pipeline(&both).await?;
+        let mut info = RedisInfo::parse(&text);
+        info.client_memory = buffers(&clients).unwrap_or(info.client_memory);
+        Ok(info)
+    }
+
     async fn send<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, LabError> {
         let runtime = Handle::current().id();
         let shaking = AtomicBool::new(false);
@@ -170,6 +184,12 @@ impl Request<'_> {
     }
 }
 
+/// What the clients of a `CLIENT LIST` take together, bytes; `None` if a line does not tell.
+fn buffers(clients: &str) -> Option<u64> {
+    let each = |line: &str| line.split(' ').find_map(|field| field.strip_prefix("tot-mem=")?.parse::<u64>().ok());
+    clients.lines().map(each).sum()
+}
+
 /// The part of INFO that a drill uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct RedisInfo {
@@ -220,6 +240,12 @@ pub struct RedisInfo {
     pub mode: String,
     /// Whether every write goes to an append-only file.
     pub appends: bool,
+    /// How often a write to the append-only file had to wait for an fsync of the one before, since the start.
+    pub delayed_fsyncs: u64,
+    /// Bytes received from clients and replicas, since the start.
+    pub net_input: u64,
+    /// Bytes sent to clients and replicas, since the start.
+    pub net_output: u64,
     /// Whether the last save or append failed: Redis may then refuse writes (MISCONF).
     pub save_failed: bool,
     /// Keys evicted to stay within the memory limit, since the start.
@@ -273,6 +299,9 @@ impl RedisInfo {
                 "redis_mode" | "server_mode" => info.mode = value.to_owned(),
                 "role" => info.role = value.to_owned(),
                 "aof_enabled" => info.appends = value == "1",
+                "aof_delayed_fsync" => info.delayed_fsyncs = number(value),
+                "total_net_input_bytes" => info.net_input = number(value),
+                "total_net_output_bytes" => info.net_output = number(value),
                 "rdb_last_bgsave_status" | "aof_last_write_status" => info.save_failed |= value != "ok",
                 "evicted_keys" => info.evicted_keys = number(value),
                 "errorstat_MISCONF" | "errorstat_OOM" => {
@@ -332,6 +361,13 @@ mod tests {
         assert_eq!((info.used_memory, info.maxmemory), (1_048_576, 268_435_456));
         assert_eq!((info.cpu_ms, info.main_thread_us), (1_750, 1_250_000));
         assert!(info.loading && info.appends && info.save_failed);
+    }
+
+    #[test]
+    fn what_clients_take_is_summed_where_each_line_tells() {
+        let line = |id: u32, field: &str| format!("id={id} addr=127.0.0.1:5 fd=8 name= qbuf=26 omem=0 {field}events=r cmd=get\n");
+        assert_eq!(buffers(&(line(3, "tot-mem=37658 ") + &line(4, "tot-mem=2000 "))), Some(39_658));
+        assert_eq!(buffers(&(line(3, "tot-mem=37658 ") + &line(4, ""))), None, "Redis 6.2");
     }
 
     #[test]

@@ -141,10 +141,10 @@ async fn fill(
             )));
         }
         stored += acknowledged;
-        let info = standing.lab().info().await?;
+        let info = standing.lab().admin().info_with_buffers().await?;
         readings.push(Reading { sessions: stored, bytes: without_tables(&info) });
     }
-    let info = standing.lab().info().await?;
+    let info = standing.lab().admin().info_with_buffers().await?;
     let kept = Kept::of(standing.lab(), stored).await?;
     let found = slope(&readings).filter(|slope| slope.bytes > 0.0).ok_or_else(|| {
         DrillError::Unsteady(format!("Redis's memory did not grow while {} sessions were stored", text::count(stored)))

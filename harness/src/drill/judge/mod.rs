@@ -221,6 +221,7 @@ fn fault(plan: &Plan, report: &FaultReport) -> run::Fault {
         end_ms: report.end.map(|at| at as f64 / MILLI),
         bit: report.bit,
         evidence: report.evidence.clone(),
+        error: report.error.clone(),
         by_hand,
     }
 }

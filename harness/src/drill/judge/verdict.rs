@@ -66,6 +66,10 @@ fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
     for fault in evidence.faults.iter().filter(|fault| !fault.bit) {
         found.push(format!("fault {} ({}) never bit: {}", fault.index, fault.kind, fault.evidence));
     }
+    // What a fault left behind goes on harming: figures of the time after it, and a recovery, are those of another situation.
+    for fault in evidence.faults.iter().filter(|fault| fault.bit) {
+        found.extend(fault.error.iter().map(|error| format!("fault {} ({}): {error}", fault.index, fault.kind)));
+    }
     found.extend(evidence.unmet.iter().cloned());
     let generator = evidence.generator;
     if generator.started == 0 {
@@ -219,6 +223,18 @@ mod tests {
                 ]
             )
         );
+    }
+
+    #[test]
+    fn a_fault_that_could_not_be_undone_makes_a_pass_inconclusive() {
+        let mut drill = Drill::of(&format!("{FAULT}[gates]\n\"during.errors\" = \"<= 2%\""));
+        let bit = Fault { kind: "proxy.down".to_owned(), bit: true, ..Fault::default() };
+        drill.faults = vec![bit.clone()];
+        assert_eq!(drill.verdict().0, Verdict::Passed);
+        let error = "it could not be undone: no answer within 5 s".to_owned();
+        drill.faults = vec![Fault { error: Some(error), ..bit }];
+        let reason = "fault 0 (proxy.down): it could not be undone: no answer within 5 s".to_owned();
+        assert_eq!(drill.verdict(), (Verdict::Inconclusive, vec![reason]));
     }
 
     #[test]

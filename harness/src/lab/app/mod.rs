@@ -296,10 +296,15 @@ impl ServerProcess for AppProcess {
     }
 
     async fn kill(&self) -> Result<(), LabError> {
-        if let Some(container) = &self.container {
-            container.remove().await?;
+        let (Some(container), false) = (&self.container, self.state() == ProcessState::Dead) else {
+            return self.child.kill().await;
+        };
+        container.remove().await?;
+        match self.child.kill().await {
+            // The tool that runs the container sees its end, and may itself be gone by now.
+            Err(LabError::Server(ServerError::NotRunning { .. })) => Ok(()),
+            killed => killed,
         }
-        self.child.kill().await
     }
 
     async fn ensure_running(&self) -> Result<(), LabError> {
