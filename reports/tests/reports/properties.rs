@@ -91,6 +91,7 @@ fn fault(number: &Number) -> impl Strategy<Value = Fault> + use<> {
             detail: kind.clone(),
             hit: vec![kind.clone()],
             evidence: kind.clone(),
+            error: bit.then(|| kind.clone()),
             kind,
             planned_at_ms,
             planned_for_ms,

@@ -376,6 +376,7 @@ fn measured(ops: &[Op]) -> Run {
         end_ms: Some(HEAL_MS),
         bit: true,
         evidence: "8 connections cut, 61 refused.".into(),
+        error: None,
         by_hand: false,
     }];
     run.fallback = Fallback {
