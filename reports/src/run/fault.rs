@@ -36,7 +36,7 @@ pub struct Fault {
     #[serde(default)]
     pub evidence: String,
     /// What went wrong with the fault itself: it could not be injected, or not be undone.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Whether a person started and ended it, in this run or in the one that it repeats; `planned_at_ms` and
     /// `planned_for_ms` are then when they did. Without `planned_for_ms`, nobody started it.

@@ -159,7 +159,8 @@ pub fn interrupted() -> Run {
     run.phases[0].figures.rate = run.phases[0].figures.ops as f64 / 0.5;
     run.generator = Generator { planned: 20_000, started: 500, completed: 500, cores: 2, ..Generator::default() };
     let never = Fault { onset_ms: None, end_ms: None, bit: false, by_hand: true, ..run.faults[0].clone() };
-    run.faults[0] = Fault { evidence: String::new(), ..never };
+    let error = Some("no answer within 5 s".into());
+    run.faults[0] = Fault { evidence: "never held: no answer within 5 s".into(), error, ..never };
     run.recovery_ms = None;
     run.recovered_at_ms = None;
     run.recovery_note = "Not measured: the drill was interrupted.".into();
