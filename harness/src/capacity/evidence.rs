@@ -1,9 +1,11 @@
 //! What the machine and Redis did during a step.
 
+use firedrill_reports::capacity::Waits;
 use hdrhistogram::Histogram;
 
 use super::tally::Responses;
-use crate::drill::{Gauge, Ran};
+use crate::drill::{Gauge, Occupation, Ran};
+use crate::lab::RedisInfo;
 
 /// Figures of a step.
 #[derive(Debug, Clone)]
@@ -26,6 +28,18 @@ pub struct Evidence {
     pub stolen: Option<f64>,
     /// Keys that Redis evicted, and writes that it refused because its memory was full.
     pub out_of_memory: Option<u64>,
+    /// What the main thread of the first Redis did.
+    pub redis: Occupation,
+    /// What those of the application's instances did.
+    pub application: Occupation,
+    /// The share of the time in which a CPU quota held the application back.
+    pub application_throttled: Option<f64>,
+    /// Writes to an append-only file that waited for an fsync.
+    pub delayed_fsyncs: Option<u64>,
+    /// Clients at the end, of all servers.
+    pub redis_clients: Option<u64>,
+    /// Bytes per second to or from the busiest Redis, whichever is more.
+    pub flow: Option<f64>,
     /// Memory in use at the end by all Redis servers that accept writes, bytes.
     pub redis_bytes: Option<u64>,
     /// Resident memory at the end of this process, or of the driven application, bytes.
@@ -42,19 +56,26 @@ impl Evidence {
         let process_cores = process.and_then(|(before, after)| per_second(after.saturating_sub(before) as f64 / 1e3));
         let (idle_cores, stolen) = processors(before, after).unzip();
         let redis_cores = redis_seconds(before, after).and_then(per_second);
-        let throttled = before.redis_throttled_ns.zip(after.redis_throttled_ns);
-        let redis_throttled =
-            throttled.and_then(|(before, after)| per_second(after.saturating_sub(before) as f64 / 1e9));
+        let throttled = |of: fn(&Gauge) -> Option<u64>| {
+            let (before, after) = of(before).zip(of(after))?;
+            per_second(after.saturating_sub(before) as f64 / 1e9)
+        };
         Self {
             times: responses.times,
             errors: responses.errors,
             seconds,
             redis_cores,
-            redis_throttled,
+            redis_throttled: throttled(|gauge| gauge.redis_throttled_ns),
             process_cores,
             idle_cores,
             stolen,
             out_of_memory: out_of_memory(before, after),
+            redis: ran.redis.clone(),
+            application: ran.application.clone(),
+            application_throttled: throttled(|gauge| gauge.application_throttled_ns),
+            delayed_fsyncs: delayed_fsyncs(before, after),
+            redis_clients: after.redis.iter().map(|info| info.connected_clients).reduce(|one, other| one + other),
+            flow: bytes(before, after).and_then(|bytes| per_second(bytes as f64)),
             redis_bytes: (!after.redis.is_empty()).then(|| after.redis.iter().map(|info| info.used_memory).sum()),
             process_bytes: after.resident,
         }
@@ -69,34 +90,71 @@ impl Evidence {
         };
         let (redis_cores, process_cores) = (mean(|part| part.redis_cores), mean(|part| part.process_cores));
         let redis_throttled = mean(|part| part.redis_throttled);
+        let (application_throttled, flow) = (mean(|part| part.application_throttled), mean(|part| part.flow));
+        let sum = |one: Option<u64>, other: Option<u64>| one.zip(other).map(|(one, other)| one + other);
         let (idle_cores, stolen) = (mean(|part| part.idle_cores), mean(|part| part.stolen));
         let whole = parts.into_iter().reduce(|mut whole, part| {
             whole.times += part.times;
             whole.errors += part.errors;
-            whole.out_of_memory = whole.out_of_memory.zip(part.out_of_memory).map(|(whole, part)| whole + part);
+            whole.out_of_memory = sum(whole.out_of_memory, part.out_of_memory);
+            whole.delayed_fsyncs = sum(whole.delayed_fsyncs, part.delayed_fsyncs);
+            whole.redis_clients = whole.redis_clients.max(part.redis_clients);
+            whole.redis = whole.redis.plus(part.redis);
+            whole.application = whole.application.plus(part.application);
             whole
         })?;
-        Some(Self { seconds, redis_cores, redis_throttled, process_cores, idle_cores, stolen, ..whole })
+        let shares = Self { redis_cores, redis_throttled, process_cores, idle_cores, stolen, ..whole };
+        Some(Self { seconds, application_throttled, flow, ..shares })
     }
+
+    /// What operations may have waited for, beside processors.
+    pub fn waits(&self) -> Waits {
+        Waits {
+            redis_stopped: self.redis.stopped(),
+            redis_blocked: self.redis.blocked(),
+            redis_blocked_in: self.redis.blocked_in().map(str::to_owned),
+            delayed_fsyncs: self.delayed_fsyncs,
+            redis_clients: self.redis_clients,
+            flow: self.flow,
+            application_throttled: self.application_throttled,
+            application_stopped: self.application.stopped(),
+        }
+    }
+}
+
+/// How much a counter of each server grew; servers that restarted meanwhile are left out.
+fn grown<'a>(
+    before: &'a Gauge,
+    after: &'a Gauge,
+    count: impl Fn(&RedisInfo) -> u64 + 'a,
+) -> impl Iterator<Item = u64> + 'a {
+    before.redis.iter().filter_map(move |before| {
+        let after = after.redis.iter().find(|after| after.run_id == before.run_id)?;
+        Some(count(after).saturating_sub(count(before)))
+    })
 }
 
 /// CPU time that the main thread of the busiest Redis used, seconds.
 fn redis_seconds(before: &Gauge, after: &Gauge) -> Option<f64> {
-    let used = before.redis.iter().filter_map(|before| {
-        let after = after.redis.iter().find(|after| after.run_id == before.run_id)?;
-        (after.main_thread_us > 0).then(|| after.main_thread_us.saturating_sub(before.main_thread_us))
-    });
-    used.max().map(|micros| micros as f64 / 1e6)
+    let tells = after.redis.iter().any(|info| info.main_thread_us > 0);
+    let used = grown(before, after, |info| info.main_thread_us).max();
+    used.filter(|_| tells).map(|micros| micros as f64 / 1e6)
 }
 
-/// Keys evicted and writes refused because memory was full, by the servers that did not restart meanwhile.
+/// Keys evicted and writes refused because memory was full.
 fn out_of_memory(before: &Gauge, after: &Gauge) -> Option<u64> {
-    let pairs = before.redis.iter().filter_map(|before| {
-        let after = after.redis.iter().find(|after| after.run_id == before.run_id)?;
-        let lost = |info: &crate::lab::RedisInfo| info.evicted_keys + info.oom_refusals;
-        Some(lost(after).saturating_sub(lost(before)))
-    });
-    pairs.reduce(|one, other| one + other)
+    grown(before, after, |info| info.evicted_keys + info.oom_refusals).reduce(|one, other| one + other)
+}
+
+/// Writes to append-only files that waited for an fsync.
+fn delayed_fsyncs(before: &Gauge, after: &Gauge) -> Option<u64> {
+    grown(before, after, |info| info.delayed_fsyncs).reduce(|one, other| one + other)
+}
+
+/// Bytes to or from the busiest Redis, whichever is more.
+fn bytes(before: &Gauge, after: &Gauge) -> Option<u64> {
+    let (sent, received) = (grown(before, after, |info| info.net_input), grown(before, after, |info| info.net_output));
+    sent.chain(received).max()
 }
 
 /// Idle cores, and the stolen share of the time of all of them.
@@ -111,7 +169,6 @@ fn processors(before: &Gauge, after: &Gauge) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lab::RedisInfo;
     use crate::measure::new_histogram;
 
     fn gauge(redis: &[(&str, u64)]) -> Gauge {
@@ -124,6 +181,7 @@ mod tests {
             at: std::time::Instant::now(),
             redis: redis.iter().map(info).collect(),
             redis_throttled_ns: None,
+            application_throttled_ns: None,
             process_ms: None,
             resident: None,
             processors: None,
@@ -150,12 +208,30 @@ mod tests {
             idle_cores: None,
             stolen: None,
             out_of_memory: Some(3),
+            redis: Occupation::default(),
+            application: Occupation::default(),
+            application_throttled: None,
+            delayed_fsyncs: Some(1),
+            redis_clients: Some(5),
+            flow: Some(cores * 1e6),
             redis_bytes: None,
             process_bytes: None,
         };
         let whole = Evidence::whole(vec![part(1.0, 0.2), part(3.0, 0.6)]).unwrap();
         assert!((whole.redis_cores.unwrap() - 0.5).abs() < 1e-9);
         assert_eq!((whole.errors, whole.seconds, whole.process_cores), (2, 4.0, None));
-        assert_eq!(whole.out_of_memory, Some(6));
+        assert_eq!((whole.out_of_memory, whole.delayed_fsyncs, whole.redis_clients), (Some(6), Some(2), Some(5)));
+        assert!((whole.flow.unwrap() - 0.5e6).abs() < 1e-3);
+    }
+
+    #[test]
+    fn the_busier_direction_of_the_busiest_redis_counts() {
+        let with = |input: u64, output: u64| {
+            let mut gauge = gauge(&[("a", 0)]);
+            (gauge.redis[0].net_input, gauge.redis[0].net_output) = (input, output);
+            gauge
+        };
+        assert_eq!(bytes(&with(10, 20), &with(110, 520)), Some(500));
+        assert_eq!(bytes(&with(10, 20), &gauge(&[("b", 0)])), None, "it restarted");
     }
 }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use firedrill_capacity::{Phase, Search, Settings, Subject, Trial};
-use firedrill_reports::capacity::{Knee, Soak, SoakStretch};
+use firedrill_reports::capacity::{Knee, NetworkPath, Soak, SoakStretch};
 use firedrill_reports::{Capacity, text};
 
 use crate::clock::Nanos;
@@ -99,7 +99,7 @@ async fn search(
     let shape = Shape::of(standing.plan())?;
     let bench = Bench::begin(standing, shape, question, watcher).await?;
     let (search, findings) = bench.steps(question.settings()).await?;
-    let mut capacity = record::of(standing, question, &search, findings, started).await;
+    let mut capacity = record::of(standing, question, &search, findings, bench.path, started).await;
     let then = bench.then(&mut capacity).await;
     Ok((capacity, then))
 }
@@ -113,6 +113,8 @@ struct Bench<'a, 's> {
     nothing: Arc<dyn Driver>,
     shape: Shape,
     shape_of_nothing: Shape,
+    /// The way to Redis, before any load.
+    path: Option<NetworkPath>,
 }
 
 impl<'a, 's> Bench<'a, 's> {
@@ -129,7 +131,13 @@ impl<'a, 's> Bench<'a, 's> {
         standing.fill(&nothing, load.preload()).await?;
         standing.fill(&target, load.preload()).await?;
         standing.list(&target, load.warmup()).await?;
-        Ok(Self { standing, question, watcher, target, nothing, shape, shape_of_nothing })
+        // Where Redis does not answer, the load will say so.
+        let path = standing
+            .path()
+            .await
+            .ok()
+            .map(|path| NetworkPath { ping_ms: path.ping.as_secs_f64() * 1e3, carries: path.carries });
+        Ok(Self { standing, question, watcher, target, nothing, shape, shape_of_nothing, path })
     }
 
     /// Answers what is asked of a target whose knee is known.

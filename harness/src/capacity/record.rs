@@ -6,7 +6,7 @@ use firedrill_capacity::{
     self as search, Doubt, Failing, Point, Search, Settings, Subject, Unknown, Verdict, scalability,
 };
 use firedrill_reports::capacity::{
-    Capacity, FORMAT_VERSION, Knee, Limit, LimitName, Objective, Scalability, Share, Step, StepVerdict,
+    Capacity, FORMAT_VERSION, Knee, Limit, LimitName, NetworkPath, Objective, Scalability, Share, Step, StepVerdict,
 };
 use firedrill_reports::text;
 
@@ -81,6 +81,7 @@ pub fn step(step: &search::Step, settings: &Settings, evidence: &Option<Evidence
         idle_cores: evidence.as_ref().and_then(|of| of.idle_cores),
         stolen: evidence.as_ref().and_then(|of| of.stolen),
         out_of_memory: evidence.as_ref().and_then(|of| of.out_of_memory),
+        waits: evidence.as_ref().map(Evidence::waits).unwrap_or_default(),
     }
 }
 
@@ -127,6 +128,7 @@ pub async fn blank(standing: &Standing<'_>, question: &Question, started: System
         cut_short: false,
         interrupted: standing.stop().is_cancelled(),
         wanted_width: question.width,
+        path: None,
         ceiling: None,
         limit: Limit { name: LimitName::NotDetermined, evidence: String::new(), confirmed: None },
         in_flight: None,
@@ -149,6 +151,7 @@ pub async fn of(
     question: &Question,
     search: &Search,
     findings: Findings,
+    path: Option<NetworkPath>,
     started: SystemTime,
 ) -> Capacity {
     let answer = search.answer();
@@ -163,7 +166,7 @@ pub async fn of(
     };
     let redis_cpu_us = near.and_then(|step| Some(step.redis_cores? / step.throughput.max(1.0) * 1e6));
     Capacity {
-        limit: limit(&knee, answer.ceiling, &steps, &Host { cores, connections, application }),
+        limit: limit(&knee, answer.ceiling, &steps, &Host { cores, connections, application, path }),
         in_flight: near.map(|step| step.in_flight),
         redis_cpu_us,
         scalability: scalability(&points, standing.plan().seed).map(|law| Scalability {
@@ -174,6 +177,7 @@ pub async fn of(
             extrapolated: law.extrapolated,
             measured_to: law.measured_to,
         }),
+        path,
         knee,
         cut_short: answer.cut_short,
         ceiling: answer.ceiling,

@@ -5,6 +5,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use firedrill_reports::run::Fact;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::around::{build, each_once, must_work, settle};
@@ -12,6 +13,7 @@ use super::beside::beside;
 use super::error::DrillError;
 use super::library::{Planned, make_room};
 use super::observer::Stage;
+use super::occupation::{Occupation, observe};
 use super::order::Order;
 use super::recorder::StepResult;
 use super::report;
@@ -22,7 +24,7 @@ use crate::clock::{Clock, Nanos};
 use crate::fault::Timeline;
 use crate::history::{Notes, Step};
 use crate::lab::procfs::{self, ProcessorTime};
-use crate::lab::{AppProcess, Lab, RedisInfo};
+use crate::lab::{AppProcess, Lab, LabError, NetworkPath, RedisInfo, ServerProcess};
 use crate::load::{IntervalBatch, LoadPlan, LoadSummary};
 use crate::plan::Plan;
 use crate::target::Operation;
@@ -40,6 +42,8 @@ pub struct Standing<'a> {
     setup: &'a Setup,
     notes: Notes,
     target: Arc<dyn Driver>,
+    /// The process of the first Redis, if it runs on this machine.
+    redis: Option<u32>,
 }
 
 /// What a load left behind.
@@ -51,6 +55,10 @@ pub struct Ran {
     pub before: Gauge,
     /// The gauges at its end.
     pub after: Gauge,
+    /// What the main thread of the first Redis did between them; empty if it runs elsewhere.
+    pub redis: Occupation,
+    /// The same of the driven application's instances; empty without one.
+    pub application: Occupation,
 }
 
 /// Counters at one instant.
@@ -62,6 +70,8 @@ pub struct Gauge {
     pub redis: Vec<RedisInfo>,
     /// How long a CPU quota has held back the first Redis, nanoseconds; `None` if it runs elsewhere.
     pub redis_throttled_ns: Option<u64>,
+    /// The same of the instances of the application that is driven; `None` without one.
+    pub application_throttled_ns: Option<u64>,
     /// CPU time of this process, or of the instances of the application that is driven, milliseconds.
     pub process_ms: Option<u64>,
     /// Resident memory of the same, bytes.
@@ -112,7 +122,8 @@ impl<'a> Standing<'a> {
     async fn begin(order: &'a Order, setup: &'a Setup) -> Result<Self, DrillError> {
         let notes = Notes::default();
         let target = build(order, setup.site(&order.plan, notes.clone())).await?;
-        Ok(Self { order, setup, notes, target })
+        let redis = setup.lab.info().await.ok().and_then(|info| on_this_machine(&setup.lab, info.pid));
+        Ok(Self { order, setup, notes, target, redis })
     }
 
     /// The plan, without faults.
@@ -143,6 +154,14 @@ impl<'a> Standing<'a> {
     /// What it runs on, in display order.
     pub async fn environment(&self) -> Vec<Fact> {
         report::environment(self.plan(), &self.setup.lab, self.target.describe()).await
+    }
+
+    /// What the network path to the first Redis takes now.
+    ///
+    /// # Errors
+    /// Why Redis does not answer.
+    pub async fn path(&self) -> Result<NetworkPath, LabError> {
+        NetworkPath::measure(self.setup.lab.admin()).await
     }
 
     /// The servers and their keys.
@@ -207,6 +226,10 @@ impl<'a> Standing<'a> {
                 stop.cancel();
             })
         };
+        let (begin, end) = (clock.instant(from).into(), clock.instant(to).into());
+        let applications = self.setup.apps.iter().filter_map(|app| app.pid()).map(|pid| observe(pid, begin, end));
+        let applications: Vec<_> = applications.collect();
+        let redis: Vec<_> = self.redis.map(|pid| observe(pid, begin, end)).into_iter().collect();
         target.load_begins(clock);
         let ran = self.drive(target, clock, Job::Load(Arc::new(plan)), &stop, each).await;
         given_up.abort();
@@ -214,6 +237,7 @@ impl<'a> Standing<'a> {
         if self.order.stop.is_cancelled() {
             // Nobody reads the gauges of a load that was interrupted.
             after.abort();
+            redis.iter().chain(&applications).for_each(JoinHandle::abort);
         }
         let lost = |error: tokio::task::JoinError| DrillError::Runtime(std::io::Error::other(error));
         let before = before.await.map_err(lost)?;
@@ -225,7 +249,8 @@ impl<'a> Standing<'a> {
         settle(&**target, &self.order.stop, SETTLE).await;
         // Notes are for histories.
         self.notes.drain(&clock);
-        Ok(Ran { summary: ran?, before, after })
+        let (redis, application) = (together(redis).await, together(applications).await);
+        Ok(Ran { summary: ran?, before, after, redis, application })
     }
 
     async fn drive(
@@ -250,6 +275,15 @@ impl<'a> Standing<'a> {
     }
 }
 
+/// What several threads did. One whose observation was cut off counts for nothing.
+async fn together(observed: Vec<JoinHandle<Occupation>>) -> Occupation {
+    let mut all = Occupation::default();
+    for one in observed {
+        all = all.plus(one.await.unwrap_or_default());
+    }
+    all
+}
+
 async fn gauge(lab: &Lab, apps: &[Arc<AppProcess>]) -> Gauge {
     let at = Instant::now();
     let (process_ms, processors) = (measured(apps, procfs::cpu_ms), procfs::processors());
@@ -264,15 +298,20 @@ async fn gauge(lab: &Lab, apps: &[Arc<AppProcess>]) -> Gauge {
             }
         }
     }
-    let redis_throttled_ns = redis.first().and_then(|info| throttled_ns(lab, info.pid));
-    Gauge { at, redis, redis_throttled_ns, process_ms, resident, processors }
+    let first = redis.first().and_then(|info| on_this_machine(lab, info.pid));
+    let application_throttled_ns = match apps {
+        [] => None,
+        apps => apps.iter().map(|app| app.pid().and_then(procfs::throttled_ns)).sum(),
+    };
+    let redis_throttled_ns = first.and_then(procfs::throttled_ns);
+    Gauge { at, redis, redis_throttled_ns, application_throttled_ns, process_ms, resident, processors }
 }
 
 /// A pid of another machine or another pid namespace must not be taken for one of this machine: the process has to be a server
 /// under the name that Redis and its relatives give themselves, and its Redis on loopback.
-fn throttled_ns(lab: &Lab, pid: u32) -> Option<u64> {
+fn on_this_machine(lab: &Lab, pid: u32) -> Option<u32> {
     let local = matches!(lab.url().host(), "127.0.0.1" | "::1" | "localhost");
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     let is_server = ["redis-server", "valkey-server"].contains(&name.trim());
-    (local && is_server).then(|| procfs::throttled_ns(pid))?
+    (local && is_server).then_some(pid)
 }

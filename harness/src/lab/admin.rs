@@ -365,7 +365,9 @@ mod tests {
 
     #[test]
     fn what_clients_take_is_summed_where_each_line_tells() {
-        let line = |id: u32, field: &str| format!("id={id} addr=127.0.0.1:5 fd=8 name= qbuf=26 omem=0 {field}events=r cmd=get\n");
+        let line = |id: u32, field: &str| {
+            format!("id={id} addr=127.0.0.1:5 fd=8 name= qbuf=26 omem=0 {field}events=r cmd=get\n")
+        };
         assert_eq!(buffers(&(line(3, "tot-mem=37658 ") + &line(4, "tot-mem=2000 "))), Some(39_658));
         assert_eq!(buffers(&(line(3, "tot-mem=37658 ") + &line(4, ""))), None, "Redis 6.2");
     }

@@ -8,6 +8,7 @@ pub(crate) mod row;
 mod sizing;
 mod soak;
 mod survivable;
+mod waits;
 pub(crate) mod words;
 
 use serde::{Deserialize, Serialize};
@@ -20,9 +21,10 @@ pub use memory::{Fill, Memory, Part, Save, Stored};
 pub use sizing::{HeadRoom, NodeAnswer, Sizing, Until};
 pub use soak::{Drift, DriftVerdict, Soak, SoakStretch};
 pub use survivable::{Drilled, Survivable, SurvivableAnswer};
+pub use waits::{NetworkPath, Waits};
 
 /// The version of the format; readers refuse a later one.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// What a search for the highest rate found. Rates are in operations per second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +51,9 @@ pub struct Capacity {
     pub interrupted: bool,
     /// The half-width of the interval that was asked for, as a share of the knee.
     pub wanted_width: f64,
+    /// The way to Redis without load, if it was measured.
+    #[serde(default)]
+    pub path: Option<NetworkPath>,
     /// The generator's own ceiling; absent if none was found.
     pub ceiling: Option<f64>,
     /// What gave way first.
@@ -167,6 +172,10 @@ pub enum LimitName {
     Application,
     /// The connections of the target: all of them were waiting for answers, and nothing was busy.
     Connections,
+    /// The disk: Redis's main thread waited for it with its append-only file.
+    Disk,
+    /// The network between the target and Redis.
+    Network,
     /// The load generator.
     Generator,
     /// The processors of the machine, which generator and target share.
@@ -219,6 +228,9 @@ pub struct Step {
     /// Keys that Redis evicted, and writes that it refused because its memory was full; absent in records of version 1.
     #[serde(default)]
     pub out_of_memory: Option<u64>,
+    /// What operations may have waited for; empty in records of versions 1 and 2.
+    #[serde(default)]
+    pub waits: Waits,
 }
 
 /// A share and its interval; each bound is one-sided at 95 %.
@@ -321,6 +333,7 @@ pub(crate) mod testing {
             idle_cores: Some(0.3),
             stolen: Some(0.0),
             out_of_memory: Some(0),
+            waits: Waits::default(),
         };
         Capacity {
             format_version: FORMAT_VERSION,
@@ -334,6 +347,7 @@ pub(crate) mod testing {
             cut_short: false,
             interrupted: false,
             wanted_width: 0.05,
+            path: Some(NetworkPath { ping_ms: 0.08, carries: Some(9e8) }),
             ceiling: Some(90_000.0),
             limit: Limit { name: LimitName::RedisMainThread, evidence: "0.97 of a core".to_owned(), confirmed: None },
             in_flight: Some(18.2),

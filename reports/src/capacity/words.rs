@@ -38,8 +38,10 @@ pub fn limit(name: LimitName) -> &'static str {
         LimitName::RedisMainThread => "Redis's main thread",
         LimitName::Memory => "Redis's memory",
         LimitName::Application => "the application's processors",
-        LimitName::Connections => "the target's connections to it: all waited for answers",
-        LimitName::Quota => "Redis's CPU quota",
+        LimitName::Connections => "connections: operations waited for one, and nothing was busy",
+        LimitName::Quota => "a CPU quota",
+        LimitName::Disk => "the disk of Redis",
+        LimitName::Network => "the network to Redis",
         LimitName::Generator => "the generator",
         LimitName::Processors => "this machine's processors, which the generator shares with the target",
         LimitName::Neighbours => "not determined: others used this machine",
@@ -82,7 +84,7 @@ pub fn rows(capacity: &Capacity) -> Vec<Row> {
 }
 
 /// What the scalability law says of a peak.
-fn peak(law: &Scalability) -> String {
+pub fn peak(law: &Scalability) -> String {
     match law.peak {
         None => "no decline was seen".to_owned(),
         Some((n, x)) => {

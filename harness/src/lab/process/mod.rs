@@ -2,6 +2,7 @@
 
 mod child;
 mod child_process;
+pub mod doing;
 mod guardian;
 mod handle;
 mod owner;

@@ -1,22 +1,22 @@
-//! The answer of a capacity search as a page: the table of answers, the first limit, then response times and errors
-//! against the rate with the knee's interval as a band, then every step.
+//! The answer of a capacity search as a page: the table of answers, the first limit, then the curves, then every step.
+
+mod curves;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::chart::{Axis, Chart, Content, Panel, Path, Readings, Series, Stretch};
 use super::parts::{section, table};
 use super::{SCRIPT, whole};
 use crate::capacity::details::details;
 use crate::capacity::row::Detail;
 use crate::capacity::words::{caveat, interval, knee, limit, rows};
-use crate::capacity::{Capacity, Knee, Step, StepVerdict};
+use crate::capacity::{Capacity, Knee, StepVerdict};
 use crate::text;
 
 /// Renders `capacity` as a complete page.
 pub fn render_capacity(capacity: &Capacity) -> String {
     let content = html! {
         (answers(capacity))
-        @if capacity.on_target().next().is_some() { (curves(capacity)) }
+        @if capacity.on_target().next().is_some() { (curves::rates(capacity)) (curves::concurrency(capacity)) }
         @for detail in details(capacity) { (more(&detail)) }
         @if !capacity.steps.is_empty() { (steps(capacity)) }
         (origin(capacity))
@@ -27,6 +27,7 @@ pub fn render_capacity(capacity: &Capacity) -> String {
 
 fn answers(capacity: &Capacity) -> Markup {
     let known = matches!(capacity.knee, Knee::At { .. } | Knee::AtLeast { .. });
+    let limited = known || matches!(capacity.knee, Knee::Below { .. });
     let asked = capacity.knee != Knee::NotAsked;
     let class = if (known && !capacity.cut_short) || !asked { "good" } else { "doubtful" };
     let objectives: Vec<&str> = capacity.objectives.iter().map(|objective| objective.text.as_str()).collect();
@@ -49,97 +50,13 @@ fn answers(capacity: &Capacity) -> Markup {
             }
             h2 { "Answers" }
             (table(&["Question", "Answer", "90 % interval"], 3, &rows))
-            @if known {
+            @if limited {
                 h2 { "First limit" }
                 p { span.strong { (limit(capacity.limit.name)) } }
                 p { (capacity.limit.evidence) }
             }
         }
     }
-}
-
-/// Steps within about this ratio of their rates are one point of a line: their median.
-const ONE_POINT: f64 = 1.03;
-
-/// What a panel shows of steps.
-struct Line {
-    name: &'static str,
-    class: &'static str,
-    of: fn(&Step) -> f64,
-    says: fn(f64) -> String,
-}
-
-const TIMES: [Line; 2] = [
-    Line { name: "p99", class: "line p99", of: |step| step.p99_ms, says: text::millis },
-    Line { name: "p50", class: "line p50", of: |step| step.p50_ms, says: text::millis },
-];
-
-const ERRORS: [Line; 1] = [Line {
-    name: "failed or unknown",
-    class: "line during",
-    of: |step| step.errors * 100.0,
-    says: |percent| text::percent(percent / 100.0),
-}];
-
-const THROUGHPUT: [Line; 1] =
-    [Line { name: "answered", class: "line p95", of: |step| step.throughput, says: text::rate }];
-
-fn curves(capacity: &Capacity) -> Markup {
-    let mut steps: Vec<&Step> = capacity.on_target().filter(|step| step.verdict != StepVerdict::Distrusted).collect();
-    steps.sort_by(|one, other| one.rate.total_cmp(&other.rate));
-    let highest = |of: fn(&Step) -> f64| steps.iter().map(|step| of(step)).fold(0.0, f64::max);
-    let x = Axis::from_zero(highest(|step| step.rate), 8.0, text::rate);
-    let mut pointer = Readings::default();
-    steps.iter().for_each(|step| pointer.push(step.rate, text::rate(step.rate)));
-    let panel = |title: &str, remark, class, y: Axis, lines: &[Line]| {
-        let series = lines.iter().map(|line| series(line, &steps, &x, &y)).collect();
-        Panel { title: title.to_owned(), remark, class, content: Content::Plot { y, series } }
-    };
-    let times = Axis::log_millis(steps.iter().flat_map(|step| [step.p50_ms, step.p99_ms]));
-    let errors =
-        Axis::from_zero(highest(|step| step.errors * 100.0).max(0.1), 2.0, |share| text::percent(share / 100.0));
-    let answered = Axis::from_zero(highest(|step| step.throughput), 3.0, text::rate);
-    let panels = vec![
-        panel("Response time", "from when an operation was due", "tall", times, &TIMES),
-        panel("Errors", "", "low", errors, &ERRORS),
-        panel("Throughput", "", "low", answered, &THROUGHPUT),
-    ];
-    let marks = band(&capacity.knee).into_iter().collect();
-    let label = "Response time, errors and throughput against the rate".to_owned();
-    let chart = Chart { label, x: &x, marks, pointer, panels };
-    let content = html! {
-        p.quiet { "By the rate asked for; steps at nearly the same rate are one point, their median. The band is the 90 % interval of the \
-             highest rate." }
-        (chart)
-    };
-    section("rates", "Against the rate", &content)
-}
-
-fn series(line: &Line, steps: &[&Step], x: &Axis, y: &Axis) -> Series {
-    let (mut path, mut readings) = (Path::default(), Readings::default());
-    let place = |step: &Step| (step.rate.max(1.0).ln() / ONE_POINT.ln()).floor();
-    for near in steps.chunk_by(|one, next| place(one) == place(next)) {
-        let (rate, value) = (median(near, |step| step.rate), median(near, line.of));
-        path.to(x.place(rate), y.place(value));
-        readings.push(rate, (line.says)(value));
-    }
-    Series { name: line.name.to_owned(), class: line.class, path: path.finish(), readings }
-}
-
-fn median(steps: &[&Step], of: impl Fn(&Step) -> f64) -> f64 {
-    let mut values: Vec<f64> = steps.iter().map(|step| of(step)).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
-}
-
-/// The knee's interval.
-fn band(of: &Knee) -> Option<Stretch> {
-    let (from, to) = match of {
-        Knee::At { low, high, .. } => (*low, *high),
-        Knee::AtLeast { rate } | Knee::Below { rate } => (*rate, *rate),
-        Knee::Unknown { .. } | Knee::NotAsked => return None,
-    };
-    Some(Stretch { class: "fault", from, to, text: String::new(), title: format!("{} {}", knee(of), interval(of)) })
 }
 
 fn more(detail: &Detail) -> Markup {

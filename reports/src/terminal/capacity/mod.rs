@@ -1,5 +1,7 @@
 //! The answer on the terminal.
 
+mod plot;
+
 use super::Style;
 use super::paint::{Tone, cell, figure, printable};
 use crate::capacity::details::details;
@@ -31,7 +33,7 @@ pub fn capacity(capacity: &Capacity, style: Style) -> String {
     lines.push(String::new());
 
     let mut first = style.table();
-    let knows = matches!(capacity.knee, Knee::At { .. } | Knee::AtLeast { .. });
+    let knows = matches!(capacity.knee, Knee::At { .. } | Knee::AtLeast { .. } | Knee::Below { .. });
     if knows {
         first.add_row([cell("first limit", Tone::Plain), cell(limit(capacity.limit.name), Tone::Strong)]);
         first.add_row([cell("evidence", Tone::Plain), cell(&capacity.limit.evidence, Tone::Plain)]);
@@ -48,6 +50,11 @@ pub fn capacity(capacity: &Capacity, style: Style) -> String {
     if !steps.is_empty() {
         steps.sort_by(|one, other| one.rate.total_cmp(&other.rate));
         lines.push(String::new());
+        let drawn = plot::plot(capacity, style);
+        if !drawn.is_empty() {
+            lines.extend(drawn);
+            lines.push(String::new());
+        }
         lines.extend(table(&steps, style).lines().map(str::to_owned));
     }
     for detail in details(capacity) {
