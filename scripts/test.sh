@@ -64,13 +64,28 @@ loop_time() {
     echo "${times/./}"
 }
 
-# Drills mostly wait. A fast machine bears half as many more at once; on a slow one they would hold one another up.
+# The share of the machine, in percent, that others use.
+used_by_others() {
+    local _ user nice system idle iowait irq softirq steal busy all
+    read -r _ user nice system idle iowait irq softirq steal _ </proc/stat
+    busy=$((user + nice + system + irq + softirq + steal)) all=$((busy + idle + iowait))
+    sleep 1
+    read -r _ user nice system idle iowait irq softirq steal _ </proc/stat
+    busy=$((user + nice + system + irq + softirq + steal - busy)) all=$((user + nice + system + irq + softirq + steal + idle + iowait - all))
+    echo $((100 * busy / (all > 0 ? all : 1)))
+}
+
+# Drills mostly wait. A fast machine bears half as many more at once, and some more if it does nothing else; on a slow one they
+# would hold one another up.
 FAST=1600
+QUIET=20
 took=$(loop_time)
+used=$(used_by_others)
 places=12
 [ "$took" -gt "$FAST" ] || places=18
+[ "$took" -gt "$FAST" ] || [ "$used" -gt "$QUIET" ] || places=22
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
-echo "a loop takes $took ms: $places places for drills"
+echo "a loop takes $took ms, others use $used % of the machine: $places places for drills"
 
 # Suites of the harness whose drills have the machine to themselves.
 alone() {
@@ -81,7 +96,8 @@ alone() {
 # These mostly wait, for servers that start, stop and fail over: more of them run at once, unless a build takes the rest of the
 # machine and would hold their drills up.
 labs() {
-    [ -n "${TESTS_BESIDE:-}" ] || local -x FIREDRILL_TEST_PLACES=18 RUST_TEST_THREADS=$((2 * RUST_TEST_THREADS))
+    local more=$((places > 18 ? places : 18))
+    [ -n "${TESTS_BESIDE:-}" ] || local -x FIREDRILL_TEST_PLACES=$more RUST_TEST_THREADS=$((RUST_TEST_THREADS * more / 9))
     suites harness labs
 }
 
