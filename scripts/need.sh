@@ -19,7 +19,8 @@ present() {
         jsonschema) "${FIREDRILL_TEST_PYTHON:-/usr/bin/python3}" -c 'import jsonschema' 2>/dev/null ;;
         # For the examples in other languages.
         php-cli) command -v php >/dev/null ;;
-        php-redis) command -v php >/dev/null && php -m | grep -qx redis ;;
+        # `grep -q` ends at the first match, and php then fails because nobody reads on.
+        php-redis) command -v php >/dev/null && php -m | grep -x redis >/dev/null ;;
         ruby-redis-rack) command -v ruby >/dev/null && ruby -e 'require "redis-rack"' 2>/dev/null ;;
         # And for YAML.
         yaml) "${FIREDRILL_TEST_PYTHON:-/usr/bin/python3}" -c 'import yaml' 2>/dev/null ;;

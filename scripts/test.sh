@@ -96,8 +96,7 @@ alone() {
 # These mostly wait, for servers that start, stop and fail over: more of them run at once, unless a build takes the rest of the
 # machine and would hold their drills up.
 labs() {
-    local more=$((places > 18 ? places : 18))
-    [ -n "${TESTS_BESIDE:-}" ] || local -x FIREDRILL_TEST_PLACES=$more RUST_TEST_THREADS=$((RUST_TEST_THREADS * more / 9))
+    [ -n "${TESTS_BESIDE:-}" ] || local -x FIREDRILL_TEST_PLACES=18 RUST_TEST_THREADS=$((2 * RUST_TEST_THREADS))
     suites harness labs
 }
 

@@ -8,16 +8,42 @@ use super::limit::SUSPECTED;
 /// A knee within these shares of the first one is half of it, as far as two intervals of 5 to 10 % can tell.
 const HALF: std::ops::RangeInclusive<f64> = 0.38..=0.65;
 
-/// Whether an intervention can tell whether `limit` is the limit of `knee`, and at which rate the search under it begins.
-pub fn begins(limit: &Limit, knee: &Knee) -> Option<f64> {
-    match (limit.name, knee) {
-        (LimitName::RedisMainThread, Knee::At { rate, .. }) => Some((rate / 3.0).max(1.0)),
-        _ => None,
+/// What an intervention halves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspect {
+    /// The time of Redis, by stopping it.
+    Redis,
+    /// The time of the application, by stopping it.
+    Application,
+    /// The connections of the target, which takes a target of its own.
+    Connections,
+}
+
+impl Suspect {
+    /// What was halved, in words that follow "with half of".
+    fn words(self) -> &'static str {
+        match self {
+            Suspect::Redis => "its time (stopped every other 2 ms)",
+            Suspect::Application => "the application's time (stopped every other 2 ms)",
+            Suspect::Connections => "the connections",
+        }
     }
 }
 
-/// `limit` with what the search with half of the suspect found.
-pub fn judged(limit: Limit, knee: &Knee, halved: &Knee) -> Limit {
+/// Which intervention can tell whether `limit` is the limit of `knee`, and at which rate the search under it begins.
+pub fn begins(limit: &Limit, knee: &Knee) -> Option<(Suspect, f64)> {
+    let Knee::At { rate, .. } = knee else { return None };
+    let suspect = match limit.name {
+        LimitName::RedisMainThread => Suspect::Redis,
+        LimitName::Application => Suspect::Application,
+        LimitName::Connections => Suspect::Connections,
+        _ => return None,
+    };
+    Some((suspect, (rate / 3.0).max(1.0)))
+}
+
+/// `limit` with what the search with half of `suspect` found.
+pub fn judged(limit: Limit, knee: &Knee, suspect: Suspect, halved: &Knee) -> Limit {
     let (Knee::At { rate: whole, .. }, Knee::At { rate: half, low, high }) = (knee, halved) else {
         let evidence = format!("{}. With half of it, no knee was found, so this is not confirmed", limit.evidence);
         return Limit { evidence, ..limit };
@@ -25,7 +51,8 @@ pub fn judged(limit: Limit, knee: &Knee, halved: &Knee) -> Limit {
     let share = half / whole;
     let confirmed = HALF.contains(&share);
     let found = format!(
-        "with half of its time (stopped every other 2 ms) the knee was {} ({} to {}), {} of the first",
+        "with half of {} the knee was {} ({} to {}), {} of the first",
+        suspect.words(),
         text::rate(*half),
         text::rate(*low),
         text::rate(*high),
@@ -51,10 +78,10 @@ mod tests {
 
     #[test]
     fn half_a_knee_confirms_and_an_equal_one_refutes() {
-        let found = judged(suspected(), &at(20_000.0), &at(10_400.0));
+        let found = judged(suspected(), &at(20_000.0), Suspect::Redis, &at(10_400.0));
         assert_eq!(found.confirmed, Some(true));
         assert!(found.evidence.starts_with("it used 0.97 of one core. Confirmed: with half"), "{}", found.evidence);
-        let found = judged(suspected(), &at(20_000.0), &at(19_000.0));
+        let found = judged(suspected(), &at(20_000.0), Suspect::Redis, &at(19_000.0));
         assert_eq!(found.confirmed, Some(false));
         assert!(
             found.evidence.contains("95 % of the first") && !found.evidence.contains("Suspected"),
@@ -65,14 +92,16 @@ mod tests {
 
     #[test]
     fn without_a_second_knee_it_stays_a_suspicion() {
-        let found = judged(suspected(), &at(20_000.0), &Knee::Unknown { why: String::new() });
+        let found = judged(suspected(), &at(20_000.0), Suspect::Redis, &Knee::Unknown { why: String::new() });
         assert_eq!(found.confirmed, None);
         assert!(found.evidence.contains("no knee was found"), "{}", found.evidence);
     }
 
     #[test]
-    fn only_redis_main_thread_at_a_knee_can_be_halved() {
-        assert_eq!(begins(&suspected(), &at(3_000.0)), Some(1_000.0));
+    fn only_time_and_connections_at_a_knee_can_be_halved() {
+        assert_eq!(begins(&suspected(), &at(3_000.0)), Some((Suspect::Redis, 1_000.0)));
+        let connections = Limit { name: LimitName::Connections, ..suspected() };
+        assert_eq!(begins(&connections, &at(3_000.0)), Some((Suspect::Connections, 1_000.0)));
         assert_eq!(begins(&suspected(), &Knee::AtLeast { rate: 9.0 }), None);
         assert_eq!(begins(&Limit { name: LimitName::Quota, ..suspected() }, &at(9.0)), None);
     }

@@ -36,8 +36,12 @@ pub struct Evidence {
     pub application_throttled: Option<f64>,
     /// Writes to an append-only file that waited for an fsync.
     pub delayed_fsyncs: Option<u64>,
-    /// Clients at the end, of all servers.
+    /// Connections of the target to all servers at the end.
     pub redis_clients: Option<u64>,
+    /// Commands per second, of all servers.
+    pub redis_commands: Option<f64>,
+    /// Cores that this process used beside an application.
+    pub generator_cores: Option<f64>,
     /// Bytes per second to or from the busiest Redis, whichever is more.
     pub flow: Option<f64>,
     /// Memory in use at the end by all Redis servers that accept writes, bytes.
@@ -52,8 +56,11 @@ impl Evidence {
         let (before, after) = (&ran.before, &ran.after);
         let seconds = after.at.saturating_duration_since(before.at).as_secs_f64();
         let per_second = |used: f64| (seconds > 0.0).then_some(used / seconds);
-        let process = before.process_ms.zip(after.process_ms);
-        let process_cores = process.and_then(|(before, after)| per_second(after.saturating_sub(before) as f64 / 1e3));
+        let cores = |of: fn(&Gauge) -> Option<u64>| {
+            let (before, after) = of(before).zip(of(after))?;
+            per_second(after.saturating_sub(before) as f64 / 1e3)
+        };
+        let process_cores = cores(|gauge| gauge.process_ms);
         let (idle_cores, stolen) = processors(before, after).unzip();
         let redis_cores = redis_seconds(before, after).and_then(per_second);
         let throttled = |of: fn(&Gauge) -> Option<u64>| {
@@ -74,7 +81,9 @@ impl Evidence {
             application: ran.application.clone(),
             application_throttled: throttled(|gauge| gauge.application_throttled_ns),
             delayed_fsyncs: delayed_fsyncs(before, after),
-            redis_clients: after.redis.iter().map(|info| info.connected_clients).reduce(|one, other| one + other),
+            redis_clients: after.clients,
+            redis_commands: commands(before, after).and_then(|commands| per_second(commands as f64)),
+            generator_cores: cores(|gauge| gauge.generator_ms),
             flow: bytes(before, after).and_then(|bytes| per_second(bytes as f64)),
             redis_bytes: (!after.redis.is_empty()).then(|| after.redis.iter().map(|info| info.used_memory).sum()),
             process_bytes: after.resident,
@@ -91,6 +100,7 @@ impl Evidence {
         let (redis_cores, process_cores) = (mean(|part| part.redis_cores), mean(|part| part.process_cores));
         let redis_throttled = mean(|part| part.redis_throttled);
         let (application_throttled, flow) = (mean(|part| part.application_throttled), mean(|part| part.flow));
+        let (redis_commands, generator_cores) = (mean(|part| part.redis_commands), mean(|part| part.generator_cores));
         let sum = |one: Option<u64>, other: Option<u64>| one.zip(other).map(|(one, other)| one + other);
         let (idle_cores, stolen) = (mean(|part| part.idle_cores), mean(|part| part.stolen));
         let whole = parts.into_iter().reduce(|mut whole, part| {
@@ -104,7 +114,7 @@ impl Evidence {
             whole
         })?;
         let shares = Self { redis_cores, redis_throttled, process_cores, idle_cores, stolen, ..whole };
-        Some(Self { seconds, application_throttled, flow, ..shares })
+        Some(Self { seconds, application_throttled, redis_commands, generator_cores, flow, ..shares })
     }
 
     /// What operations may have waited for, beside processors.
@@ -115,7 +125,9 @@ impl Evidence {
             redis_blocked_in: self.redis.blocked_in().map(str::to_owned),
             delayed_fsyncs: self.delayed_fsyncs,
             redis_clients: self.redis_clients,
+            redis_commands: self.redis_commands,
             flow: self.flow,
+            generator_cores: self.generator_cores,
             application_throttled: self.application_throttled,
             application_stopped: self.application.stopped(),
         }
@@ -151,6 +163,11 @@ fn delayed_fsyncs(before: &Gauge, after: &Gauge) -> Option<u64> {
     grown(before, after, |info| info.delayed_fsyncs).reduce(|one, other| one + other)
 }
 
+/// Commands executed.
+fn commands(before: &Gauge, after: &Gauge) -> Option<u64> {
+    grown(before, after, |info| info.total_commands).reduce(|one, other| one + other)
+}
+
 /// Bytes to or from the busiest Redis, whichever is more.
 fn bytes(before: &Gauge, after: &Gauge) -> Option<u64> {
     let (sent, received) = (grown(before, after, |info| info.net_input), grown(before, after, |info| info.net_output));
@@ -180,9 +197,11 @@ mod tests {
         Gauge {
             at: std::time::Instant::now(),
             redis: redis.iter().map(info).collect(),
+            clients: None,
             redis_throttled_ns: None,
             application_throttled_ns: None,
             process_ms: None,
+            generator_ms: None,
             resident: None,
             processors: None,
         }
@@ -213,6 +232,8 @@ mod tests {
             application_throttled: None,
             delayed_fsyncs: Some(1),
             redis_clients: Some(5),
+            redis_commands: None,
+            generator_cores: None,
             flow: Some(cores * 1e6),
             redis_bytes: None,
             process_bytes: None,

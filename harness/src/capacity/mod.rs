@@ -32,11 +32,12 @@ use crate::clock::Nanos;
 use crate::drill::{DrillError, Planned, Standing};
 use crate::history::OpKind;
 use crate::ids::mixed;
-use crate::lab::HalfSpeed;
+use crate::lab::{HalfSpeed, ServerProcess};
 use crate::load::{LoadPlan, LoadSummary};
 use crate::target::{Ability, Operation};
 use crate::targets::{Driver, NullTarget, TargetKind};
 
+use confirm::Suspect;
 use evidence::Evidence;
 pub use growth::Growth;
 pub use memory::{MemoryFound, MemoryQuestion, fillable, memory};
@@ -64,9 +65,6 @@ const LONG_LIVED: Duration = Duration::from_secs(900);
 /// Where the seeds of a soak's stretches begin, beyond those of any search's steps.
 const SOAK_SEEDS: u64 = 1 << 32;
 
-/// The half-width of the interval that tells half of a knee from all of it.
-const CONFIRMED_WIDTH: f64 = 0.1;
-
 /// Searches for the highest rate, if there are objectives. Returns what was found, or what was known when the user
 /// interrupted; the folder for its files; and what kept the questions after the rate from an answer: the rate is known all
 /// the same.
@@ -85,6 +83,27 @@ pub async fn find(
             Ok((capacity, dir, then))
         })
         .await
+}
+
+/// Searches again with half of the target's connections, on `planned`, which has them, where they are the first limit of
+/// `capacity` and `question` asks for a confirmation; and adds what that shows.
+///
+/// # Errors
+/// Same as [`find`].
+pub async fn halve_connections(
+    capacity: &mut Capacity,
+    planned: Planned,
+    question: &Question,
+    watcher: Arc<dyn Watcher>,
+) -> Result<(), DrillError> {
+    let Some((Suspect::Connections, start)) = confirm::begins(&capacity.limit, &capacity.knee) else { return Ok(()) };
+    if !question.confirm {
+        return Ok(());
+    }
+    watcher.line("again, with half of the connections");
+    let (halved, ..) = find(planned, question.halved(start), watcher).await?;
+    capacity.limit = confirm::judged(capacity.limit.clone(), &capacity.knee, Suspect::Connections, &halved.knee);
+    Ok(())
 }
 
 async fn search(
@@ -208,23 +227,32 @@ impl<'a, 's> Bench<'a, 's> {
         Ok((search, findings))
     }
 
-    /// Searches again with half of the suspected limit, if there is a way to halve it.
+    /// Searches again with half of the suspected limit, if there is a way to halve it here.
     async fn confirm(&self, capacity: &mut Capacity) -> Result<(), DrillError> {
-        let Some(start) = confirm::begins(&capacity.limit, &capacity.knee) else {
+        let Some((suspect, start)) = confirm::begins(&capacity.limit, &capacity.knee) else {
             self.watcher.line("nothing to confirm: the first limit cannot be halved");
             return Ok(());
         };
-        let Some(halved) = HalfSpeed::of(self.standing.lab().server().clone())? else {
-            self.watcher.line("nothing confirmed: Firedrill stops only a Redis that is its own child process");
+        let (server, applications) = (self.standing.lab().server().clone(), self.standing.applications().to_vec());
+        let halved = match suspect {
+            Suspect::Redis => {
+                HalfSpeed::of(move |frozen| server.process().map_or(Ok(false), |own| own.freeze(frozen)))?
+            }
+            Suspect::Application => HalfSpeed::of(move |frozen| {
+                applications.iter().try_fold(!applications.is_empty(), |all, own| Ok(all & own.freeze(frozen)?))
+            })?,
+            // By a search of its own: see `halved`.
+            Suspect::Connections => return Ok(()),
+        };
+        let Some(halved) = halved else {
+            self.watcher.line("nothing confirmed: Firedrill stops only child processes of its own");
             return Ok(());
         };
-        self.watcher.line("again, with Redis stopped half of the time");
-        let question = self.question;
-        let settings = Settings { start, width: question.width.max(CONFIRMED_WIDTH), ..question.settings() };
-        let (search, _) = self.steps(settings).await?;
+        self.watcher.line("again, with the suspect stopped half of the time");
+        let (search, _) = self.steps(self.question.halved(start).settings()).await?;
         drop(halved);
         let half = record::knee(&search.answer().knee, &search);
-        capacity.limit = confirm::judged(capacity.limit.clone(), &capacity.knee, &half);
+        capacity.limit = confirm::judged(capacity.limit.clone(), &capacity.knee, suspect, &half);
         Ok(())
     }
 

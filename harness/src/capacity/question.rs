@@ -26,7 +26,15 @@ pub struct Question {
     pub replay: String,
 }
 
+/// The half-width of the interval that tells half of a knee from all of it.
+const CONFIRMED_WIDTH: f64 = 0.1;
+
 impl Question {
+    /// The question for the knee with half of the suspect, from the rate `start` on.
+    pub(super) fn halved(&self, start: f64) -> Self {
+        Self { start, width: self.width.max(CONFIRMED_WIDTH), confirm: false, soak: None, ..self.clone() }
+    }
+
     /// For the search.
     pub(super) fn settings(&self) -> Settings {
         Settings {

@@ -24,9 +24,10 @@ use crate::clock::{Clock, Nanos};
 use crate::fault::Timeline;
 use crate::history::{Notes, Step};
 use crate::lab::procfs::{self, ProcessorTime};
-use crate::lab::{AppProcess, Lab, LabError, NetworkPath, RedisInfo, ServerProcess};
+use crate::lab::{AppProcess, Lab, LabError, NetworkPath, RedisInfo, Server, ServerProcess};
 use crate::load::{IntervalBatch, LoadPlan, LoadSummary};
 use crate::plan::Plan;
+use crate::proxy::ProxyControl;
 use crate::target::Operation;
 use crate::targets::{Driver, Generator, Job};
 
@@ -74,7 +75,11 @@ pub struct Gauge {
     pub application_throttled_ns: Option<u64>,
     /// CPU time of this process, or of the instances of the application that is driven, milliseconds.
     pub process_ms: Option<u64>,
-    /// Resident memory of the same, bytes.
+    /// Connections of the target to Redis: those that the drill's proxy carries, or all of the servers' clients but this process.
+    pub clients: Option<u64>,
+    /// CPU time of this process beside an application, milliseconds; `None` without one.
+    pub generator_ms: Option<u64>,
+    /// Resident memory of what `process_ms` is about, bytes.
     pub resident: Option<u64>,
     /// The processors of this machine.
     pub processors: Option<ProcessorTime>,
@@ -156,6 +161,11 @@ impl<'a> Standing<'a> {
         report::environment(self.plan(), &self.setup.lab, self.target.describe()).await
     }
 
+    /// The instances of the application that is driven.
+    pub fn applications(&self) -> &[Arc<AppProcess>] {
+        &self.setup.apps
+    }
+
     /// What the network path to the first Redis takes now.
     ///
     /// # Errors
@@ -213,10 +223,10 @@ impl<'a> Standing<'a> {
         let stop = self.order.stop.child_token();
         let (from, to) = window;
         let gauges = [from, to].map(|at| {
-            let (lab, apps) = (self.setup.lab.clone(), self.setup.apps.clone());
+            let (lab, apps, proxy) = (self.setup.lab.clone(), self.setup.apps.clone(), self.setup.proxy.clone());
             tokio::spawn(async move {
                 tokio::time::sleep_until(clock.instant(at).into()).await;
-                gauge(&lab, &apps).await
+                gauge(&lab, &apps, proxy.as_deref()).await
             })
         });
         let given_up = {
@@ -284,9 +294,10 @@ async fn together(observed: Vec<JoinHandle<Occupation>>) -> Occupation {
     all
 }
 
-async fn gauge(lab: &Lab, apps: &[Arc<AppProcess>]) -> Gauge {
+async fn gauge(lab: &Lab, apps: &[Arc<AppProcess>], proxy: Option<&dyn ProxyControl>) -> Gauge {
     let at = Instant::now();
     let (process_ms, processors) = (measured(apps, procfs::cpu_ms), procfs::processors());
+    let generator_ms = measured(&[], procfs::cpu_ms).filter(|_| !apps.is_empty());
     let resident = measured(apps, procfs::resident_bytes);
     let mut redis = Vec::new();
     for leader in lab.leaders().await.unwrap_or_default() {
@@ -304,7 +315,30 @@ async fn gauge(lab: &Lab, apps: &[Arc<AppProcess>]) -> Gauge {
         apps => apps.iter().map(|app| app.pid().and_then(procfs::throttled_ns)).sum(),
     };
     let redis_throttled_ns = first.and_then(procfs::throttled_ns);
-    Gauge { at, redis, redis_throttled_ns, application_throttled_ns, process_ms, resident, processors }
+    let carried = proxy.and_then(|proxy| Some(proxy.stats()?.open));
+    let clients = carried.or_else(|| clients(lab, &redis));
+    Gauge {
+        at,
+        redis,
+        clients,
+        redis_throttled_ns,
+        application_throttled_ns,
+        process_ms,
+        generator_ms,
+        resident,
+        processors,
+    }
+}
+
+/// Clients of the servers, without the connections of this process, which asks for figures; of those that it has to a server on
+/// another machine, one is known.
+fn clients(lab: &Lab, redis: &[RedisInfo]) -> Option<u64> {
+    let all = redis.iter().map(|info| info.connected_clients).reduce(|one, other| one + other)?;
+    let own = |server: &Arc<dyn Server>| {
+        let url = server.url();
+        url.address().parse().map_or(1, procfs::own_connections_to)
+    };
+    Some(all.saturating_sub(lab.servers().iter().map(own).sum()))
 }
 
 /// A pid of another machine or another pid namespace must not be taken for one of this machine: the process has to be a server

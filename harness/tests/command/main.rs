@@ -11,6 +11,7 @@ mod evidence;
 mod history;
 mod install;
 mod library;
+mod limits;
 mod line;
 mod load;
 mod own_app;

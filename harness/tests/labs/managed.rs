@@ -34,7 +34,9 @@ async fn a_server_at_half_speed_gets_about_half_of_the_time_and_all_of_it_afterw
     // A script that never ends keeps the main thread busy, whatever else the machine does.
     let busy = std::net::TcpStream::connect((lab.url().host(), lab.url().port())).unwrap();
     std::io::Write::write_all(&mut &busy, b"EVAL \"while true do end\" 0\r\n").unwrap();
-    let halved = HalfSpeed::of(server.clone()).unwrap().unwrap();
+    let slowed = server.clone();
+    let freeze = move |frozen| slowed.process().map_or(Ok(false), |own| own.freeze(frozen));
+    let halved = HalfSpeed::of(freeze).unwrap().unwrap();
     let used = || procfs::cpu_ms(pid).unwrap();
     let (began, before) = (std::time::Instant::now(), used());
     wait_for("some time of the processor", Duration::from_secs(30), || (used() - before >= 300).then_some(()));

@@ -172,6 +172,8 @@ pub enum LimitName {
     Application,
     /// The connections of the target: all of them were waiting for answers, and nothing was busy.
     Connections,
+    /// The application's connections to Redis: requests waited for one, and nothing was busy.
+    Pool,
     /// The disk: Redis's main thread waited for it with its append-only file.
     Disk,
     /// The network between the target and Redis.

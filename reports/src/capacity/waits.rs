@@ -22,10 +22,14 @@ pub struct Waits {
     pub redis_blocked_in: Option<String>,
     /// Writes to an append-only file that waited for an fsync.
     pub delayed_fsyncs: Option<u64>,
-    /// Clients that Redis had at the end.
+    /// Connections of the target to Redis at the end.
     pub redis_clients: Option<u64>,
+    /// Commands per second that Redis executed, of all servers.
+    pub redis_commands: Option<f64>,
     /// Bytes per second that went to Redis or came from it, whichever is more; of several servers, of the busiest.
     pub flow: Option<f64>,
+    /// Cores that this process, the generator, used beside an application; absent without one.
+    pub generator_cores: Option<f64>,
     /// The share of the time in which a CPU quota held the application back.
     pub application_throttled: Option<f64>,
     /// The share of the time in which a signal had stopped it.

@@ -3,10 +3,10 @@
 use firedrill_reports::text;
 
 use super::redis::BUSY;
-use super::view::{View, cores};
+use super::view::{SUSPECTED, View, cores};
 
-/// An application with one thread for its work uses one core, give or take this.
-const ONE_CORE: std::ops::RangeInclusive<f64> = 0.9..=1.1;
+/// An application whose work is one thread's uses one core, and what system calls of its other threads take beside it.
+const ONE_CORE: std::ops::RangeInclusive<f64> = 0.9..=1.3;
 
 /// A process that a signal had stopped for less than this share of the time had its processors.
 const STOPPED: f64 = 0.1;
@@ -22,7 +22,7 @@ pub fn busy(view: &View<'_>) -> Option<String> {
     let at_its_end = one || used >= BUSY * all || (stopped.is_some() && would >= BUSY);
     at_its_end.then(|| {
         format!(
-            "its instances used {used:.2} of {all:.0} cores at the knee{}{}; Redis's main thread used {}, and {} were idle",
+            "its instances used {used:.2} of {all:.0} cores at the knee{}{}; Redis's main thread used {}, and {} were idle{SUSPECTED}",
             stopped.map_or(String::new(), |share| {
                 format!(", while a signal had stopped them for {} of the time (SIGSTOP)", text::percent(share))
             }),

@@ -6,6 +6,7 @@ mod disk;
 mod memory;
 mod neighbours;
 mod network;
+mod pool;
 mod processors;
 mod quota;
 mod redis;
@@ -30,9 +31,9 @@ const RULES: [(LimitName, Rule); 11] = [
     (LimitName::Disk, disk::waited_for),
     (LimitName::Neighbours, neighbours::crowded),
     (LimitName::Application, application::busy),
+    (LimitName::Pool, pool::taken),
     (LimitName::Network, network::waited_for),
     (LimitName::Connections, connections::taken),
-    (LimitName::Connections, connections::pooled),
     (LimitName::Processors, processors::used_up),
 ];
 

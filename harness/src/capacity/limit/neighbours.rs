@@ -23,12 +23,14 @@ pub fn stole(view: &View<'_>) -> Option<String> {
 pub fn crowded(view: &View<'_>) -> Option<String> {
     let all = view.host.cores;
     let (idle, redis, process) = (view.idle()?, view.redis()?, view.process()?);
-    let others = all - idle - redis - process;
+    let generator = view.median(|step| step.waits.generator_cores).unwrap_or_default();
+    let others = all - idle - redis - process - generator;
     (idle < CROWDED * all && others > OTHERS * all).then(|| {
         format!(
-            "at the knee other processes used {others:.2} of {all:.0} cores and {} were idle; Redis's main thread used {redis:.2}, this \
-             process {process:.2}. Search again on a quiet machine",
+            "at the knee other processes used {others:.2} of {all:.0} cores and {} were idle; Redis's main thread used {redis:.2}, {} \
+             {process:.2}. Search again on a quiet machine",
             cores(Some(idle)),
+            if view.host.application { "the application" } else { "this process" },
         )
     })
 }

@@ -2,8 +2,8 @@
 
 use super::view::{View, cores};
 
-/// Fewer idle cores than this share of all of them mean that the processors are used up.
-const IDLE: f64 = 0.05;
+/// With fewer idle cores than this share, threads wait for one another, and a quantile is missed long before none is idle.
+const IDLE: f64 = 0.2;
 
 /// Hardly any was idle.
 pub fn used_up(view: &View<'_>) -> Option<String> {

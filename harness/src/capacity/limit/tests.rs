@@ -49,6 +49,13 @@ fn a_busy_main_thread_is_named_with_what_it_used_below_the_knee() {
 }
 
 #[test]
+fn without_a_step_near_the_knee_the_lowest_beyond_it_tells() {
+    let steps = [step(500.0, 0.4, 1.0, 0.0), step(2_000.0, 0.97, 0.6, 0.0), step(4_000.0, 0.2, 0.6, 0.0)];
+    let found = limit(&Knee::At { rate: 1_000.0, low: 600.0, high: 1_700.0 }, Some(9_000.0), &steps, &HOST);
+    assert_eq!(found.name, LimitName::RedisMainThread, "{}", found.evidence);
+}
+
+#[test]
 fn a_main_thread_that_is_stopped_half_of_the_time_is_busy_in_the_other_half() {
     let waits = Waits { redis_stopped: Some(0.51), ..Waits::default() };
     let found = at(Step { waits, ..step(1_000.0, 0.46, 1.0, 0.0) }, &HOST);
@@ -74,6 +81,7 @@ fn used_up_processors_neighbours_and_the_generator_are_told_apart_from_what_is_n
     assert_eq!(found.name, LimitName::Neighbours);
     assert!(found.evidence.contains("other processes used 0.76 of 2 cores"), "{}", found.evidence);
     assert_eq!(at_knee(0.97, 0.5, 0.2).name, LimitName::Neighbours);
+    assert_eq!(at_knee(0.8, 0.3, 0.0).name, LimitName::Processors);
     assert_eq!(at_knee(0.5, 0.9, 0.0).name, LimitName::NotDetermined);
     let found = limit(&Knee::AtLeast { rate: 7_000.0 }, Some(10_000.0), &[], &HOST);
     assert_eq!(found.name, LimitName::Generator);
@@ -134,15 +142,33 @@ fn connections_are_the_limit_only_where_nothing_is_busy() {
 }
 
 #[test]
-fn a_pool_of_the_application_is_the_limit_where_requests_wait_and_redis_has_few_clients() {
+fn a_pool_of_the_application_is_the_limit_where_all_its_connections_are_on_their_way() {
+    let path = Some(NetworkPath { ping_ms: 10.0, carries: None });
+    let application = Host { application: true, path, ..HOST };
+    let with = |commands: f64, in_flight: f64| {
+        let waits = Waits { redis_clients: Some(4), redis_commands: Some(commands), ..Waits::default() };
+        Step { in_flight, process_cores: Some(0.2), waits, p50_ms: 150.0, ..step(1_000.0, 0.1, 1.5, 0.0) }
+    };
+    // Four connections, each on its way for 3.9 of 4 x 10 ms.
+    let found = at(with(390.0, 60.0), &application);
+    assert_eq!(found.name, LimitName::Pool, "{}", found.evidence);
+    assert!(
+        found.evidence.contains("had 4 connections to Redis") && found.evidence.contains("97.5 %"),
+        "{}",
+        found.evidence
+    );
+    assert_ne!(at(with(390.0, 6.0), &application).name, LimitName::Pool, "hardly any request waited");
+    assert_ne!(at(with(90.0, 60.0), &application).name, LimitName::Pool, "they were idle most of the time");
+    assert_ne!(at(with(4_000.0, 60.0), &application).name, LimitName::Pool, "many commands share one");
+    assert_ne!(at(with(390.0, 60.0), &Host { application: false, ..application }).name, LimitName::Pool);
+}
+
+#[test]
+fn what_the_generator_uses_beside_an_application_is_no_neighbours() {
     let application = Host { application: true, ..HOST };
-    let waits = Waits { redis_clients: Some(5), ..Waits::default() };
-    let waiting = Step { in_flight: 60.0, process_cores: Some(0.2), waits, ..step(1_000.0, 0.1, 1.5, 0.0) };
-    let found = at(waiting.clone(), &application);
-    assert_eq!(found.name, LimitName::Connections);
-    assert!(found.evidence.contains("60 requests were in flight, and Redis had 5 clients"), "{}", found.evidence);
-    assert_ne!(at(Step { in_flight: 6.0, ..waiting.clone() }, &application).name, LimitName::Connections);
-    assert_ne!(at(waiting, &HOST).name, LimitName::Connections);
+    let waits = Waits { generator_cores: Some(0.5), ..Waits::default() };
+    let busy = Step { process_cores: Some(1.1), waits, ..step(1_000.0, 0.07, 0.31, 0.0) };
+    assert_eq!(at(busy, &application).name, LimitName::Application);
 }
 
 #[test]
@@ -165,7 +191,7 @@ fn the_network_is_the_limit_where_operations_spend_their_time_on_it_or_fill_it()
     assert_eq!(at(quick.clone(), &path(0.1, Some(1.2e7))).name, LimitName::Network);
     assert_eq!(at(quick.clone(), &path(0.1, Some(1e9))).name, LimitName::NotDetermined);
     let busy = Step { idle_cores: Some(0.3), process_cores: Some(1.6), ..quick };
-    assert_eq!(at(busy, &path(0.1, Some(1.2e7))).name, LimitName::NotDetermined, "processors may explain it");
+    assert_eq!(at(busy, &path(0.1, Some(1.2e7))).name, LimitName::Processors, "they may explain it");
     // Even the lowest rate was too much for so long a way.
     let found = limit(&Knee::Below { rate: 1_000.0 }, Some(9_000.0), &[slow], &path(15.0, None));
     assert_eq!(found.name, LimitName::Network);

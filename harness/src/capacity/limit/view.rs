@@ -37,7 +37,7 @@ pub struct View<'a> {
     pub rate: f64,
     /// What it ran on.
     pub host: &'a Host,
-    /// Steps on the target near the knee.
+    /// Steps on the target near the knee; without any, the lowest beyond it.
     near: Vec<&'a Step>,
     /// The highest step well below it that passed.
     below: Option<&'a Step>,
@@ -46,11 +46,13 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// Those of `steps` that tell about a knee at `rate`.
     pub fn of(rate: f64, steps: &'a [Step], host: &'a Host) -> Self {
-        let near = steps
-            .iter()
-            .filter(|step| step.of_target && step.verdict != StepVerdict::Distrusted)
-            .filter(|step| (FROM..=NEAR).contains(&(step.rate / rate)))
-            .collect();
+        let told = || steps.iter().filter(|step| step.of_target && step.verdict != StepVerdict::Distrusted);
+        let mut near: Vec<&Step> = told().filter(|step| (FROM..=NEAR).contains(&(step.rate / rate))).collect();
+        // A short search has no step there. The lowest beyond it shows what was used up, too.
+        let beyond = told().map(|step| step.rate).filter(|at| *at > rate).reduce(f64::min);
+        if let Some(beyond) = beyond.filter(|_| near.is_empty()) {
+            near = told().filter(|step| step.rate == beyond).collect();
+        }
         let below = steps
             .iter()
             .filter(|step| step.of_target && step.verdict == StepVerdict::Passed && step.rate <= WELL_BELOW * rate)

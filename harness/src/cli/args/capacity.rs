@@ -48,8 +48,8 @@ pub struct CapacityArgs {
     /// kind, such as "read.p99 <= 5ms" or "errors <= 0.1%". May be repeated.
     #[arg(long = "slo", value_name = "OBJECTIVE", required_unless_present_any = ["memory", "survive"])]
     pub slos: Vec<Slo>,
-    /// Confirm the first limit where it is Redis's main thread: search again while a Redis of our own is stopped half of the
-    /// time, and see whether the answer halves.
+    /// Confirm the first limit where it can be halved: search again while a Redis or an application of our own is stopped half of
+    /// the time, or with half of the target's connections, and see whether the answer halves.
     #[arg(long, requires = "slos")]
     pub confirm: bool,
     /// Then load the target for this long at a share of the answer, and report whether memory, response times or errors drift.

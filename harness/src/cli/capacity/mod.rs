@@ -22,7 +22,7 @@ use super::panics::Panics;
 use super::progress::{Progress, Screen};
 use super::signals;
 use super::told::style;
-use crate::capacity::{Question, SoakQuestion, find};
+use crate::capacity::{Question, SoakQuestion, find, halve_connections};
 use crate::drill::{DrillError, Planned, RedisChoice};
 
 /// Searches, prints the answer and writes its files.
@@ -34,6 +34,7 @@ pub fn run(args: &CapacityArgs) -> Result<Status, Failure> {
     let mut planned = drill(args, folder.clone(), &stop)?.plan()?;
     let more = More::of(args, planned.dir(), &planned, &stop)?;
     let question = question(args, &planned)?;
+    let halved = halved(args, &planned, &stop)?;
     if let Some(earlier) = &earlier {
         comparable(earlier, &question.objectives, &planned)?;
     }
@@ -47,7 +48,13 @@ pub fn run(args: &CapacityArgs) -> Result<Status, Failure> {
         .build()
         .map_err(|error| Failure::Environment(format!("cannot start a runtime: {error}")))?;
     let found = runtime.block_on(async {
-        let (mut capacity, dir, then) = find(planned, question, progress.clone()).await?;
+        let (mut capacity, dir, then) = find(planned, question.clone(), progress.clone()).await?;
+        let then = match (then, halved) {
+            (Ok(()), Some(halved)) if !stop.is_cancelled() => {
+                halve_connections(&mut capacity, halved, &question, progress.clone()).await
+            }
+            (then, _) => then,
+        };
         let answered = match then {
             Ok(()) => more.answer(args, &dir, &mut capacity, &progress).await,
             failed => failed,
@@ -83,6 +90,17 @@ pub fn run(args: &CapacityArgs) -> Result<Status, Failure> {
         Some(DriftVerdict::Passed) | None => Status::Passed,
     };
     panics.failure().map_or(Ok(checked.worse(answered).worse(soaked)), Err)
+}
+
+/// The same drill with half of the connections, for `--confirm`; `None` without it, or with one connection.
+fn halved(args: &CapacityArgs, planned: &Planned, stop: &CancellationToken) -> Result<Option<Planned>, Failure> {
+    let half = planned.plan().scenario.target.connections / 2;
+    if !args.confirm || half == 0 {
+        return Ok(None);
+    }
+    let drill = drill(args, planned.dir().join("halved"), stop)?.seed(planned.plan().seed);
+    // A target that has no such number has another limit.
+    Ok(drill.set("target.connections", half).plan().ok())
 }
 
 fn question(args: &CapacityArgs, planned: &Planned) -> Result<Question, Failure> {

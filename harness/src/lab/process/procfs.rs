@@ -114,15 +114,33 @@ pub fn attempts_to(address: SocketAddr) -> u64 {
 
 fn attempts_in(table: &str, address: SocketAddr) -> u64 {
     const SYN_SENT: &str = "02";
+    sockets_to(table, address, SYN_SENT).count() as u64
+}
+
+/// The inodes of the sockets of a table whose remote end is `address`, in this state.
+fn sockets_to<'t>(table: &'t str, address: SocketAddr, state: &'t str) -> impl Iterator<Item = &'t str> {
     let to = match address.ip().is_unspecified() {
         true => vec![format!(":{:04X}", address.port())],
         false => vec![in_table(address), in_table(SocketAddr::new(mapped(address.ip()), address.port()))],
     };
-    let hangs = |line: &&str| {
+    table.lines().filter_map(move |line| {
         let mut fields = line.split_ascii_whitespace().skip(2);
-        fields.next().is_some_and(|remote| to.iter().any(|to| remote.ends_with(to))) && fields.next() == Some(SYN_SENT)
-    };
-    table.lines().filter(hangs).count() as u64
+        let leads_there = fields.next().is_some_and(|remote| to.iter().any(|to| remote.ends_with(to)));
+        (leads_there && fields.next() == Some(state)).then(|| fields.nth(5).unwrap_or_default())
+    })
+}
+
+/// Established connections of this process to an address in this network namespace.
+pub fn own_connections_to(address: SocketAddr) -> u64 {
+    const ESTABLISHED: &str = "01";
+    let Ok(descriptors) = std::fs::read_dir("/proc/self/fd") else { return 0 };
+    let links = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    let own: Vec<String> = links.map(|link| link.to_string_lossy().into_owned()).collect();
+    let is_own = |inode: &str| own.contains(&format!("socket:[{inode}]"));
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(std::fs::read_to_string);
+    let in_table =
+        |table: &String| sockets_to(table, address, ESTABLISHED).filter(|inode| is_own(inode)).count() as u64;
+    tables.iter().flatten().map(in_table).sum()
 }
 
 /// As a socket of version 6 names an address of version 4.
@@ -198,6 +216,15 @@ mod tests {
                      1: 00000000000000000000000001000000:9C46 00000000000000000000000001000000:18EC 02 00000001:00000000\n";
         let to = |address: &str| attempts_in(table, address.parse().unwrap());
         assert_eq!((to("127.0.0.1:6380"), to("[::1]:6380"), to("[::1]:6381")), (1, 1, 0));
+    }
+
+    #[test]
+    fn only_connections_of_this_process_to_the_address_are_its_own() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(own_connections_to(address), 0);
+        let _both = [(); 2].map(|()| std::net::TcpStream::connect(address).unwrap());
+        assert_eq!(own_connections_to(address), 2, "accepted or not");
     }
 
     #[test]

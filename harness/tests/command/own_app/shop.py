@@ -4,12 +4,15 @@ KEEP=memory keeps them in this process instead, as an application does whose ses
 UPDATE=whole reads a session and writes it back whole, as most session middleware does.
 RENEW=keeps leaves a session under the id that it had before the login; RENEW=copies gives it another one as well.
 EVERYWHERE=here ends only the session that asks.
+PREFIX goes before the names of its keys.
+POOL=4 gives it four connections to Redis for all of its threads.
 PID names a file for the process id of a second process, as servers with workers have one.
 """
 
 import http.server
 import json
 import os
+import queue
 import re
 import secrets
 import select
@@ -17,46 +20,63 @@ import socket
 import sys
 import threading
 import time
+import types
 
 MEMORY, LOCAL = {}, threading.local()
+
+# Connections that all threads share; without them, each thread has one of its own.
+POOL = queue.SimpleQueue()
+POOLED = int(os.environ.get("POOL", 0))
+for _ in range(POOLED):
+    POOL.put(types.SimpleNamespace())
 
 
 def redis(*words):
     """One command, one reply: an integer, a text, a list of texts, or None."""
+    if not POOLED:
+        return ask(LOCAL, words)
+    line = POOL.get()
+    try:
+        return ask(line, words)
+    finally:
+        POOL.put(line)
+
+
+def ask(line, words):
     # A thread may have slept through an outage: what can be read while no reply is due is the end of its connection.
-    if hasattr(LOCAL, "file") and select.select([LOCAL.file], [], [], 0)[0]:
-        del LOCAL.file
-    if not hasattr(LOCAL, "file"):
+    if hasattr(line, "file") and select.select([line.file], [], [], 0)[0]:
+        del line.file
+    if not hasattr(line, "file"):
         host, port = os.environ["REDIS"].split(":")
-        LOCAL.file = socket.create_connection((host, int(port)), timeout=2).makefile("rwb", buffering=0)
+        line.file = socket.create_connection((host, int(port)), timeout=2).makefile("rwb", buffering=0)
     parts = [str(word).encode() for word in words]
     try:
-        LOCAL.file.write(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
-        return reply()
+        line.file.write(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
+        return reply(line.file)
     except Exception:
-        del LOCAL.file
+        del line.file
         raise
 
 
-def reply():
-    line = LOCAL.file.readline()
+def reply(file):
+    line = file.readline()
     if not line:
         raise OSError("Redis is gone")
     kind, rest = line[:1], line[1:-2]
     if kind == b"*":
-        return [reply() for _ in range(int(rest))]
+        return [reply(file) for _ in range(int(rest))]
     if kind == b"$":
-        return None if rest == b"-1" else exactly(int(rest) + 2)[:-2].decode()
+        return None if rest == b"-1" else exactly(file, int(rest) + 2)[:-2].decode()
     if kind == b"-":
         raise OSError(rest.decode())
     return int(rest) if kind == b":" else rest.decode()
 
 
-def exactly(length):
+def exactly(file, length):
     """So many bytes: one read may return fewer."""
     found = b""
     while len(found) < length:
-        more = LOCAL.file.read(length - len(found))
+        more = file.read(length - len(found))
         if not more:
             raise OSError("Redis is gone")
         found += more
@@ -66,13 +86,17 @@ def exactly(length):
 WHOLE = os.environ.get("UPDATE") == "whole"
 
 
+# What its keys begin with.
+KEY = os.environ.get("PREFIX", "")
+
+
 def make(session, user):
     if os.environ.get("KEEP") == "memory":
         MEMORY[session] = [user]
     elif WHOLE:
-        redis("SET", session, json.dumps([user]))
+        redis("SET", KEY + session, json.dumps([user]))
     else:
-        redis("RPUSH", session, user)
+        redis("RPUSH", KEY + session, user)
 
 
 def add(session, item):
@@ -85,24 +109,24 @@ def add(session, item):
         if held:
             # An application works on a session for a while. Other requests must meet that, however fast the machine is.
             time.sleep(0.02)
-            redis("SET", session, json.dumps(held + [item]))
+            redis("SET", KEY + session, json.dumps(held + [item]))
         return bool(held)
-    return redis("RPUSHX", session, item) > 0
+    return redis("RPUSHX", KEY + session, item) > 0
 
 
 def items(session):
     if os.environ.get("KEEP") == "memory":
         return MEMORY.get(session, [])
     if WHOLE:
-        return json.loads(redis("GET", session) or "[]")
-    return redis("LRANGE", session, 0, -1)
+        return json.loads(redis("GET", KEY + session) or "[]")
+    return redis("LRANGE", KEY + session, 0, -1)
 
 
 def drop(session):
     if os.environ.get("KEEP") == "memory":
         MEMORY.pop(session, None)
     else:
-        redis("DEL", session)
+        redis("DEL", KEY + session)
 
 
 # Gives a session another id. Its user's sessions are in a set.
@@ -114,7 +138,7 @@ return redis.call('DEL', KEYS[1])"
 
 
 def of(account):
-    return f"account:{account}"
+    return f"{KEY}account:{account}"
 
 
 def renew(session):
@@ -123,7 +147,7 @@ def renew(session):
     if not held or os.environ.get("RENEW") == "keeps":
         return session if held else None
     script = COPY if os.environ.get("RENEW") == "copies" else MOVE
-    return to if redis("EVAL", script, 3, session, to, of(account(held))) else None
+    return to if redis("EVAL", script, 3, KEY + session, KEY + to, of(account(held))) else None
 
 
 def account(held):
@@ -174,7 +198,7 @@ class Shop(http.server.BaseHTTPRequestHandler):
         if self.path == "/login":
             session, who = secrets.token_hex(16), json.loads(body)
             if "account" in who:
-                redis("SADD", of(who["account"]), session)
+                redis("SADD", of(who["account"]), KEY + session)
             make(session, f"{who['user']}/{who.get('account', '')}")
             return self.answer(200, {}, cookie=session)
         if self.path == "/logout":

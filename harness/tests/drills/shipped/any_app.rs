@@ -37,6 +37,7 @@ pub fn rows() -> Vec<Row> {
             })
             .passes("the_shop", &[SHOP])
             .fails("writes_of_the_outage_that_are_dropped", DROPS, &[LOST]),
+        shipped("capacity-app").fails("writes_of_the_outage_that_are_dropped", DROPS, &[LOST]),
         shipped("app-restart").passes("the_shop", &[SHOP]).fails("sessions_in_memory", TO_MEMORY, &[LOST]).shows(
             |done| {
                 let run = done.run();

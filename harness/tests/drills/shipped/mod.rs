@@ -37,7 +37,24 @@ pub fn rows() -> Vec<Row> {
     rows.extend(labs::topologies());
     rows.extend(labs::application());
     rows.extend(any_app::rows());
+    rows.extend(to_plan_with());
     rows
+}
+
+/// Loads for `firedrill capacity`, at their own rates.
+fn to_plan_with() -> Vec<Row> {
+    vec![
+        shipped("capacity-sessions").shows(drained).fails(
+            "degrade_loses_what_was_written_in_the_outage",
+            FORGETS,
+            &[LOST, Gate("fallback.lost")],
+        ),
+        shipped("capacity-plain").fails(
+            "an_outage",
+            &[r#"fault=[{ kind = "proxy.down", at = "1s", for = "1s" }]"#],
+            &[Gate("all.errors")],
+        ),
+    ]
 }
 
 /// What was written during the fault reached Redis.
