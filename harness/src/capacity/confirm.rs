@@ -15,7 +15,7 @@ pub enum Suspect {
     Redis,
     /// The time of the application, by stopping it.
     Application,
-    /// The connections of the target, which takes a target of its own.
+    /// The connections of the target; that needs a second target.
     Connections,
 }
 

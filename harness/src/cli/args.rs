@@ -53,7 +53,7 @@ Exit status:
     0  passed: every gate held and every check was valid
     1  failed: a gate failed or a check was invalid
     2  the command line or the scenario is wrong
-    3  inconclusive: a fault never bit, the generator missed its rate, a checker could not tell
+    3  inconclusive: a fault never bit or could not be undone, the generator missed its rate, a checker could not tell
     4  environment: no usable Redis or session-server, a killed drill left changes behind (firedrill heal), or an output that
        a flag asked for cannot be written
     5  regressed: worse than the --baseline, by more than the margin and by more than noise explains

@@ -147,14 +147,8 @@ fn of_the_shop(more: &[&str]) -> Limit {
     let folder = tempfile::tempdir().unwrap();
     let shop = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command/own_app/shop.toml");
     let asked = ["--slo", "p90 <= 500ms", "--start", "40/s", "--set", "target.connections=64"];
+    // Of two values of a setting, the later counts.
     first_limit(&shop, folder.path(), &[&asked, more].concat())
-}
-
-#[test]
-#[ignore = "half a minute of the machine: `make test-all` runs it"]
-fn an_application_at_the_end_of_its_only_thread_is_named() {
-    let limit = of_the_shop(&[]);
-    assert_eq!(limit.name, LimitName::Application, "{}", limit.evidence);
 }
 
 #[tokio::test]
@@ -164,4 +158,20 @@ async fn an_applications_pool_of_four_connections_is_named() {
     let changes = ["--set", r#"app.env.POOL="4""#, "--set", r#"app.env.PREFIX="{{prefix}}""#];
     let limit = behind(latency, move |url| of_the_shop(&[&["--redis", url], &changes[..]].concat())).await;
     assert_eq!(limit.name, LimitName::Pool, "{}", limit.evidence);
+}
+
+#[test]
+#[ignore = "a minute of the machine: `make test-all` runs it"]
+fn connections_are_confirmed_as_the_limit_by_half_of_them() {
+    // An append takes 20 ms, in which the application does nothing.
+    let slow = ["--set", r#"app.env.UPDATE="whole""#, "--set", "target.connections=4", "--confirm"];
+    let limit = of_the_shop(&slow);
+    assert_eq!((limit.name, limit.confirmed), (LimitName::Connections, Some(true)), "{}", limit.evidence);
+}
+
+#[test]
+#[ignore = "a minute of the machine: `make test-all` runs it"]
+fn an_application_is_confirmed_as_the_limit_by_stopping_it_half_of_the_time() {
+    let limit = of_the_shop(&["--confirm"]);
+    assert_eq!((limit.name, limit.confirmed), (LimitName::Application, Some(true)), "{}", limit.evidence);
 }

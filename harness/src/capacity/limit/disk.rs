@@ -21,10 +21,7 @@ pub fn waited_for(view: &View<'_>) -> Option<String> {
         return None;
     }
     let call = view.blocked_in().filter(|_| blocked > 0.0).map_or(String::new(), |call| {
-        format!(
-            "Redis's main thread was blocked in {call} and the like for {} of the time, and ",
-            text::percent(blocked)
-        )
+        format!("Redis's main thread was blocked for {} of the time, mostly in {call}, and ", text::percent(blocked))
     });
     let writes = match delayed {
         0 => String::new(),

@@ -107,7 +107,7 @@ fn a_main_thread_that_is_blocked_rather_than_busy_waits_for_the_disk() {
     };
     let found = blocked(0.82, 0.15);
     assert_eq!(found.name, LimitName::Disk);
-    assert!(found.evidence.contains("blocked in fdatasync and the like for 82 % of the time"), "{}", found.evidence);
+    assert!(found.evidence.contains("blocked for 82 % of the time, mostly in fdatasync"), "{}", found.evidence);
     assert_eq!(blocked(0.2, 0.15).name, LimitName::NotDetermined, "it was idle most of the time");
     let waits = Waits { delayed_fsyncs: Some(5), ..Waits::default() };
     let found = at(Step { waits, ..step(1_000.0, 0.2, 1.5, 0.0) }, &HOST);
