@@ -8,6 +8,9 @@ use super::limit::SUSPECTED;
 /// A knee within these shares of the first one is half of it, as far as two intervals of 5 to 10 % can tell.
 const HALF: std::ops::RangeInclusive<f64> = 0.38..=0.65;
 
+/// A share that may be as much as this may be all of it.
+const WHOLE: f64 = 0.8;
+
 /// What an intervention halves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suspect {
@@ -44,12 +47,14 @@ pub fn begins(limit: &Limit, knee: &Knee) -> Option<(Suspect, f64)> {
 
 /// `limit` with what the search with half of `suspect` found.
 pub fn judged(limit: Limit, knee: &Knee, suspect: Suspect, halved: &Knee) -> Limit {
-    let (Knee::At { rate: whole, .. }, Knee::At { rate: half, low, high }) = (knee, halved) else {
+    let (Knee::At { rate: whole, low: least, high: most }, Knee::At { rate: half, low, high }) = (knee, halved) else {
         let evidence = format!("{}. With half of it, no knee was found, so this is not confirmed", limit.evidence);
         return Limit { evidence, ..limit };
     };
     let share = half / whole;
-    let confirmed = HALF.contains(&share);
+    // Wide intervals put the share anywhere near a half.
+    let (from, to) = (low / most, high / least);
+    let confirmed = HALF.contains(&share) || ((from..=to).contains(&0.5) && to < WHOLE);
     let found = format!(
         "with half of {} the knee was {} ({} to {}), {} of the first",
         suspect.words(),
@@ -88,6 +93,15 @@ mod tests {
             "{}",
             found.evidence
         );
+    }
+
+    #[test]
+    fn wide_intervals_confirm_where_they_hold_half_and_not_the_whole() {
+        let knee = |rate, low, high| Knee::At { rate, low, high };
+        let share =
+            |half: &Knee| judged(suspected(), &knee(3_500.0, 2_500.0, 4_900.0), Suspect::Application, half).confirmed;
+        assert_eq!(share(&knee(1_250.0, 1_000.0, 1_600.0)), Some(true), "36 %, between 20 and 64 %");
+        assert_eq!(share(&knee(2_400.0, 2_000.0, 2_900.0)), Some(false), "69 %, up to 116 %");
     }
 
     #[test]
