@@ -28,11 +28,7 @@ pub struct Findings {
 impl Findings {
     /// Adds a finished step.
     pub fn add(&mut self, step: Step) {
-        let steady = match step.verdict {
-            StepVerdict::Passed | StepVerdict::Undecided | StepVerdict::TooFew => true,
-            StepVerdict::Failed | StepVerdict::Distrusted => false,
-        };
-        if step.of_target && steady {
+        if step.of_target && step.verdict.is_steady() {
             self.points.push(Point { concurrency: step.in_flight, throughput: step.throughput });
         }
         self.steps.push(step);

@@ -263,6 +263,11 @@ pub enum StepVerdict {
 }
 
 impl StepVerdict {
+    /// Whether the step's backlog stayed as it was, so that its operations in flight are those that its rate takes.
+    pub fn is_steady(self) -> bool {
+        matches!(self, StepVerdict::Passed | StepVerdict::Undecided | StepVerdict::TooFew)
+    }
+
     /// Its name, as in `capacity.json`.
     pub fn name(self) -> &'static str {
         match self {

@@ -110,7 +110,7 @@ pub fn concurrency(capacity: &Capacity) -> Markup {
     // Past the knee, operations pile up: how many is a matter of the step's length.
     let highest = match law {
         Some(law) => law.measured_to * BEYOND,
-        None => steps.iter().filter(|step| is_steady(step)).map(|step| step.in_flight).fold(1.0, f64::max),
+        None => steps.iter().filter(|step| step.verdict.is_steady()).map(|step| step.in_flight).fold(1.0, f64::max),
     };
     steps.retain(|step| step.in_flight <= highest);
     let x = Axis::from_zero(highest, 8.0, text::number);
@@ -132,7 +132,7 @@ pub fn concurrency(capacity: &Capacity) -> Markup {
     }
     for (name, class, steady) in [("steady steps", "line dots p99", true), ("other steps", "line dots during", false)] {
         let (mut path, mut readings) = (Path::default(), Readings::default());
-        for step in steps.iter().filter(|step| is_steady(step) == steady) {
+        for step in steps.iter().filter(|step| step.verdict.is_steady() == steady) {
             path.to(x.place(step.in_flight), y.place(step.throughput));
             path.gap();
             readings.push(step.in_flight, text::rate(step.throughput));
@@ -158,11 +158,6 @@ pub fn concurrency(capacity: &Capacity) -> Markup {
             .to_owned(),
     };
     section("concurrency", "Against operations in flight", &html! { p.quiet { (said) } (chart) })
-}
-
-/// Whether the step's backlog stayed as it was, so that its operations in flight are those that its rate takes.
-fn is_steady(step: &Step) -> bool {
-    matches!(step.verdict, StepVerdict::Passed | StepVerdict::Undecided | StepVerdict::TooFew)
 }
 
 /// X(N), operations per second with `n` in flight.
